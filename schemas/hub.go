@@ -1,0 +1,80 @@
+package schemas
+
+import "time"
+
+// SubmissionRefused is the ledger's answer to a submission that it could not
+// record as a fact. It goes to its sender only.
+type SubmissionRefused struct {
+	// Reason is one of the codes of RefusalReasons.
+	Reason     string `avro:"reason" json:"reason"`
+	SentenceFR string `avro:"sentence_fr" json:"sentence_fr"`
+	SentenceEN string `avro:"sentence_en" json:"sentence_en"`
+	RemedyFR   string `avro:"remedy_fr" json:"remedy_fr"`
+	RemedyEN   string `avro:"remedy_en" json:"remedy_en"`
+	// Detail names the field, code or state at fault; it never repeats content.
+	Detail string `avro:"detail" json:"detail,omitempty"`
+
+	SubmissionSource string `avro:"submission_source" json:"submission_source"`
+	SubmissionID     string `avro:"submission_id" json:"submission_id"`
+	SubmissionType   string `avro:"submission_type" json:"submission_type"`
+	// Digest is the SHA-256 of the submission's content, as Digest makes it.
+	Digest []byte `avro:"digest" json:"digest,omitempty"`
+}
+
+// SubmissionRepeated says that the same submission was handed in before. It
+// changes nothing and goes to nobody; a caller who waits gets the first outcome.
+type SubmissionRepeated struct {
+	SubmissionSource string `avro:"submission_source" json:"submission_source"`
+	SubmissionID     string `avro:"submission_id" json:"submission_id"`
+	SubmissionType   string `avro:"submission_type" json:"submission_type"`
+	Digest           []byte `avro:"digest" json:"digest,omitempty"`
+	// FirstPartition and FirstOffset are the place of the first submission.
+	FirstPartition int   `avro:"first_partition" json:"first_partition"`
+	FirstOffset    int64 `avro:"first_offset" json:"first_offset"`
+	// FirstReason is empty when the first outcome was a fact, else the code of
+	// its refusal.
+	FirstReason string `avro:"first_reason" json:"first_reason,omitempty"`
+}
+
+// DeliveryChanged is one step of one event on its way to one recipient.
+type DeliveryChanged struct {
+	Place     string `avro:"place" json:"place"`
+	Recipient string `avro:"recipient" json:"recipient"`
+	State     string `avro:"state" json:"state"`
+	Channel   string `avro:"channel" json:"channel"`
+	Attempt   int    `avro:"attempt" json:"attempt"`
+
+	EventID     string     `avro:"event_id" json:"event_id"`
+	ErrorCode   *string    `avro:"error_code" json:"error_code,omitempty"`
+	NextAttempt *time.Time `avro:"next_attempt" json:"next_attempt,omitempty"`
+	// LatencyMillis is from receivedtime to this step, in milliseconds.
+	LatencyMillis *int64 `avro:"latency_millis" json:"latency_millis,omitempty"`
+}
+
+// StatementIssued is the hub's signed account, to one participant, of what was
+// handed in and what was delivered over a span.
+type StatementIssued struct {
+	Participant string           `avro:"participant" json:"participant"`
+	SpanStart   time.Time        `avro:"span_start" json:"span_start"`
+	SpanEnd     time.Time        `avro:"span_end" json:"span_end"`
+	Ranges      []StatementRange `avro:"ranges" json:"ranges"`
+	// Predecessor is the event id of the participant's statement before this one.
+	Predecessor *string `avro:"predecessor" json:"predecessor,omitempty"`
+	KeyID       string  `avro:"key_id" json:"key_id"`
+	Signature   []byte  `avro:"signature" json:"signature"`
+}
+
+// StatementRange covers the first occurrences on one partition of one topic.
+type StatementRange struct {
+	Topic     string `avro:"topic" json:"topic"`
+	Partition int    `avro:"partition" json:"partition"`
+	First     int64  `avro:"first" json:"first"`
+	Last      int64  `avro:"last" json:"last"`
+	Events    int64  `avro:"events" json:"events"`
+	Digest    []byte `avro:"digest" json:"digest"`
+}
+
+// ProbeSent travels the whole road every few seconds, to nobody but the metric.
+type ProbeSent struct {
+	Sent time.Time `avro:"sent" json:"sent"`
+}

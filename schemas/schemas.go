@@ -1,0 +1,12 @@
+// Package schemas is the published language of Relais: the events that
+// operators, offices and the hub exchange, in the order in which they happen.
+//
+// Read it in the order of the story: a referral is made (referral.go), an
+// appointment is booked (appointment.go), a visit is recorded (visit.go), and
+// the hub answers (hub.go). catalogue.go lists every event with who may send it
+// and who gets it; codes.go has the tables of codes; package lifecycle says what
+// may follow what. After the language comes the machinery: event.go is the
+// CloudEvents envelope, codec.go turns an event into bytes and back.
+//
+// The package knows nothing of Kafka, Redis or HTTP.
+package schemas
