@@ -55,7 +55,8 @@ const (
 	AttrRules         = "rules"         // rules version in force
 	AttrTerritory     = "territory"     // department of the office concerned
 	AttrSenderRole    = "senderrole"    // role of the sender, as the directory said
-	AttrFeeder        = "feeder"        // feeder that handed it in for the office
+	AttrRecipientRole = "recipientrole" // role of the ReferralMade's `to`, as the directory said
+	AttrSubmitter     = "submitter"     // who handed it in, by the door: the source's participant or its feeder
 	AttrVerdict       = "verdict"       // the gateway's refusal, a RefusalReasons code
 	AttrVerdictDetail = "verdictdetail" // what is at fault
 	// By the ledger.
