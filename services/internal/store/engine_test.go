@@ -27,7 +27,7 @@ func onEachEngine(t *testing.T, test func(t *testing.T, client redis.UniversalCl
 	})
 }
 
-func newClient(t *testing.T, addr string) redis.UniversalClient {
+func newClient(t testing.TB, addr string) redis.UniversalClient {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: addr, DisableIdentity: true})
 	t.Cleanup(func() { _ = client.Close() })
