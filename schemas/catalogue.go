@@ -1,0 +1,132 @@
+package schemas
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Kind is what an event is about.
+type Kind string
+
+// The kinds of event. KindHub are the hub's own.
+const (
+	KindReferral    Kind = "referral"
+	KindAppointment Kind = "appointment"
+	KindVisit       Kind = "visit"
+	KindHub         Kind = "hub"
+)
+
+// Role is what a participant is: in the directory, or in a case.
+type Role string
+
+// What a participant is in the directory.
+const (
+	RoleOffice   Role = "office"
+	RoleOperator Role = "operator"
+	RolePartner  Role = "partner"
+	RoleHub      Role = "hub"
+	// RoleFeeder may hand in for the offices that it was given: office software,
+	// or the bulk import.
+	RoleFeeder Role = "feeder"
+	// RoleAdmin keeps the directory, the dead letters and the settings.
+	RoleAdmin Role = "admin"
+)
+
+// What a participant is in a case, or to an event.
+const (
+	// RoleSender made the referral, RoleRecipient is asked to treat it.
+	RoleSender    Role = "sender"
+	RoleRecipient Role = "recipient"
+	// RoleSubmitter handed in the submission that an event is about.
+	RoleSubmitter Role = "submitter"
+	// RoleAddressee is named in the event itself.
+	RoleAddressee   Role = "addressee"
+	RoleObservatory Role = "observatory"
+)
+
+// Entry is one event of the catalogue. Entries are shared: do not change what
+// Example points to.
+type Entry struct {
+	// Name is the record's name, Type its full name: CloudEvents type, Avro full
+	// name and registry subject in one.
+	Name string
+	Type string
+	Kind Kind
+	// Opens says whether the event opens a case.
+	Opens bool
+	// Dossier says in which dossier the event stands.
+	Dossier string
+	// Senders may hand it in; Recipients get it, besides the receipt that a
+	// sender gets of its own facts. No recipient means nobody.
+	Senders    []Role
+	Recipients []Role
+	// NameFR and NameEN are what a timeline shows; French and English are the
+	// meaning, in a sentence.
+	NameFR, NameEN  string
+	French, English string
+	// Schema is the canonical Avro schema.
+	Schema string
+	// New is an empty payload, a pointer to the Go type.
+	New func() any
+	// Example is a filled payload of that type.
+	Example any
+}
+
+//go:embed *.avsc
+var schemaFiles embed.FS
+
+// catalogue and entryByType are never changed once the program has started.
+var (
+	catalogue   = newCatalogue()
+	entryByType = indexCatalogue(catalogue)
+)
+
+// newCatalogue fills in what follows from the name and the kind.
+func newCatalogue() []Entry {
+	entries := slices.Concat(referralEntries(), appointmentEntries(), visitEntries(), hubEntries())
+	for i := range entries {
+		e := &entries[i]
+		e.Type = "fr.relais." + string(e.Kind) + ".v1." + e.Name
+		schema, err := schemaFiles.ReadFile(schemaFile(e.Name))
+		if err != nil {
+			panic(fmt.Sprintf("schema of %s: %v", e.Name, err))
+		}
+		e.Schema = string(schema)
+	}
+	return entries
+}
+
+// schemaFile is `referral_made.avsc` for ReferralMade.
+func schemaFile(name string) string {
+	var file strings.Builder
+	for i, r := range name {
+		if i > 0 && 'A' <= r && r <= 'Z' {
+			file.WriteByte('_')
+		}
+		file.WriteRune(r)
+	}
+	return strings.ToLower(file.String()) + ".avsc"
+}
+
+func indexCatalogue(entries []Entry) map[string]*Entry {
+	byType := make(map[string]*Entry, len(entries))
+	for i := range entries {
+		byType[entries[i].Type] = &entries[i]
+	}
+	return byType
+}
+
+// Catalogue is every event, in the order of the story.
+func Catalogue() []Entry { return slices.Clone(catalogue) }
+
+// Lookup finds an event by its type, the full name. It is safe for concurrent
+// use.
+func Lookup(typ string) (Entry, bool) {
+	e, ok := entryByType[typ]
+	if !ok {
+		return Entry{}, false
+	}
+	return *e, true
+}

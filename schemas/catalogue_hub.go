@@ -1,0 +1,70 @@
+package schemas
+
+import "bytes"
+
+// exampleDigest stands for a SHA-256.
+func exampleDigest() []byte { return bytes.Repeat([]byte{0x5a}, 32) }
+
+// hubEntries are the hub's own events.
+func hubEntries() []Entry {
+	malformed := ReasonMalformed.Code()
+	entries := []Entry{
+		{
+			Name: "SubmissionRefused", Dossier: "the submission's", Senders: onlyHub, Recipients: []Role{RoleSubmitter},
+			NameFR: "Dépôt refusé", NameEN: "Submission refused",
+			French:  "Le hub n'a pas pu enregistrer ce dépôt et dit pourquoi, et que faire.",
+			English: "The hub could not record a submission as a fact; it says why, and what to do.",
+			New:     func() any { return new(SubmissionRefused) },
+			Example: &SubmissionRefused{
+				Reason: malformed.Name, SentenceFR: malformed.French, SentenceEN: malformed.English,
+				RemedyFR: malformed.RemedyFR, RemedyEN: malformed.RemedyEN,
+				Detail:           `reason: "too_busy" is not a code of the table refusal_reason`,
+				SubmissionSource: Source("cnaf", "outil-metier"), SubmissionID: "cnaf-20260514-118204", SubmissionType: TypeReferralRefused,
+				Digest: exampleDigest(),
+			},
+		},
+		{
+			Name: "SubmissionRepeated", Dossier: "the submission's", Senders: onlyHub,
+			NameFR: "Dépôt répété", NameEN: "Submission repeated",
+			French:  "Le même dépôt avait déjà été reçu ; rien ne change.",
+			English: "The same submission was handed in before; it changes nothing.",
+			New:     func() any { return new(SubmissionRepeated) },
+			Example: &SubmissionRepeated{
+				SubmissionSource: Source("fs-563", "page"), SubmissionID: "0198f3c2-6a41-7c3e-9b1d-2f4c8a7e5d11", SubmissionType: TypeReferralMade,
+				Digest: exampleDigest(), FirstPartition: 3, FirstOffset: 1042,
+			},
+		},
+		{
+			Name: "DeliveryChanged", Dossier: "none; its key is place and recipient", Senders: onlyHub,
+			NameFR: "Remise mise à jour", NameEN: "Delivery changed",
+			French:  "Une étape d'un événement sur le chemin d'un destinataire.",
+			English: "One step of one event on its way to one recipient.",
+			New:     func() any { return new(DeliveryChanged) },
+			Example: &DeliveryChanged{
+				Place: examplePlace, Recipient: "cnaf", State: "retrying", Channel: "webhook", Attempt: 2,
+				EventID: "0198f3c2-6a41-7c3e-9b1d-2f4c8a7e5d11", ErrorCode: new("http_503"), NextAttempt: new(exampleTime(14, 9, 32)), LatencyMillis: new(int64(61_250)),
+			},
+		},
+		{
+			Name: "StatementIssued", Dossier: "the participant's", Senders: onlyHub, Recipients: []Role{RoleAddressee},
+			NameFR: "Relevé émis", NameEN: "Statement issued",
+			French:  "Le compte signé de ce qu'un participant a déposé et reçu.",
+			English: "The signed account of what a participant handed in and was given.",
+			New:     func() any { return new(StatementIssued) },
+			Example: &StatementIssued{
+				Participant: "cnaf", SpanStart: exampleTime(14, 0, 0), SpanEnd: exampleTime(15, 0, 0),
+				Ranges: []StatementRange{{Topic: "relais.to.cnaf", Partition: 3, First: 9870, Last: 10_112, Events: 241, Digest: exampleDigest()}},
+				KeyID:  "statements-2026", Signature: bytes.Repeat([]byte{0xa5}, 64),
+			},
+		},
+		{
+			Name: "ProbeSent", Dossier: ownDossier, Senders: onlyHub,
+			NameFR: "Sonde", NameEN: "Probe sent",
+			French:  "Parcourt toute la route toutes les quelques secondes, pour la mesure seule.",
+			English: "Travels the whole road every few seconds, for the metric alone.",
+			New:     func() any { return new(ProbeSent) },
+			Example: &ProbeSent{Sent: exampleTime(14, 9, 30)},
+		},
+	}
+	return ofKind(KindHub, entries)
+}
