@@ -13,22 +13,26 @@
 // break it.
 package directory
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/relais-fr/relais/schemas"
+)
 
 // Topic is the name of the directory's topic, without the installation's prefix.
 const Topic = "directory"
 
 // Role is what a participant is to the exchange.
-type Role string
+type Role = schemas.Role
 
-// The roles.
+// The roles that a participant of the directory may have.
 const (
-	RoleOffice   Role = "office"   // receives people
-	RoleOperator Role = "operator" // treats cases
-	RolePartner  Role = "partner"  // reads or hands in by agreement
-	RoleFeeder   Role = "feeder"   // hands in for a named set of offices
-	RoleAdmin    Role = "admin"    // directory, dead letters, audit, settings
-	RoleHub      Role = "hub"      // the hub itself
+	RoleOffice   = schemas.RoleOffice
+	RoleOperator = schemas.RoleOperator
+	RolePartner  = schemas.RolePartner
+	RoleFeeder   = schemas.RoleFeeder
+	RoleAdmin    = schemas.RoleAdmin
+	RoleHub      = schemas.RoleHub
 )
 
 const (

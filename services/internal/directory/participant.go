@@ -40,13 +40,7 @@ func (p Participant) Closed() bool { return p.ClosedOn != "" }
 // HasTopics says whether the participant has topics `from.<id>` and `to.<id>` of
 // its own. Offices share theirs; an admin and the hub have none.
 func (p Participant) HasTopics() bool {
-	switch p.Role {
-	case RoleOperator, RolePartner, RoleFeeder:
-		return true
-	case RoleOffice, RoleAdmin, RoleHub:
-		return false
-	}
-	return false
+	return p.Role == RoleOperator || p.Role == RolePartner || p.Role == RoleFeeder
 }
 
 // MayFeed says whether the participant is a feeder that may hand in for the
