@@ -1,11 +1,9 @@
 package store
 
-import (
-	"fmt"
-	"strconv"
-)
+import "fmt"
 
-// Op is one effect of a Commit on one key. Ops take effect in their order. A key
+// Op is one effect of a Commit on one key. Ops on a key take effect in their
+// order. A key
 // keeps to one kind of value (string, hash, sorted set, list): mixing kinds
 // under one key is an error of the program that leaves a commit half done.
 type Op struct {
@@ -67,41 +65,83 @@ func words(command, key string, list []string) Op {
 	return op
 }
 
-// maxGroup bounds the SETs that travel as one MSET: a script's stack holds some
-// thousands of values, and the embedded Redis pays per command.
-const maxGroup = 200
+// maxGroup bounds the words that are put together into one command: a script's
+// stack holds some thousands, and the embedded Redis pays per command.
+const maxGroup = 400
 
 // encode appends the operations to a script's keys and arguments: every command
-// as the number of its words, then the words. SETs in a row become one MSET.
+// as the number of its words, then the words. Operations are brought together
+// key by key, which changes nothing as nobody sees a script half done; then keys
+// that are only set become MSETs, and the same command in a row becomes one.
 func encode(keys []string, args []any, prefix string, ops []Op) ([]string, []any, error) {
 	if len(ops) > MaxOps {
 		return nil, nil, fmt.Errorf("%d operations: %w", len(ops), ErrTooLarge)
 	}
-	seen := make(map[string]string, len(ops))
-	size, group := 0, 0 // group: where the count of the open MSET stands, 0 for none
-	for _, op := range ops {
-		name, ok := seen[op.key]
-		if !ok {
-			name = prefix + op.key
-			seen[op.key] = name
-			keys = append(keys, name)
+	size := 0
+	byKey := make(map[string][]int, len(ops))
+	order := make([]string, 0, len(ops))
+	for i, op := range ops {
+		if byKey[op.key] == nil {
+			order = append(order, op.key)
 		}
-		size += op.size + len(name)
-		if op.command != "SET" {
-			group = 0
-			args = append(args, len(op.args)+2, op.command, name)
-			args = append(args, op.args...)
-			continue
-		}
-		if group == 0 || args[group].(int) > 2*maxGroup {
-			group = len(args)
-			args = append(args, 1, "MSET")
-		}
-		args = append(args, name, op.args[0])
-		args[group] = args[group].(int) + 2
+		byKey[op.key] = append(byKey[op.key], i)
+		size += op.size + len(op.key) + len(prefix)
 	}
 	if size > MaxBytes {
-		return nil, nil, fmt.Errorf("%s bytes: %w", strconv.Itoa(size), ErrTooLarge)
+		return nil, nil, fmt.Errorf("%d bytes: %w", size, ErrTooLarge)
 	}
-	return keys, args, nil
+	out := commands{args: args}
+	for _, key := range order {
+		if of := byKey[key]; len(of) == 1 && ops[of[0]].command == "SET" {
+			keys = append(keys, prefix+key)
+			out.add("MSET", "", prefix+key, ops[of[0]].args)
+		}
+	}
+	for _, key := range order {
+		of := byKey[key]
+		if len(of) == 1 && ops[of[0]].command == "SET" {
+			continue
+		}
+		keys = append(keys, prefix+key)
+		for _, i := range of {
+			out.add(ops[i].command, prefix+key, "", ops[i].args)
+		}
+	}
+	return keys, out.args, nil
+}
+
+// commands are a script's arguments as they grow; last is the open command.
+type commands struct {
+	args []any
+	last struct {
+		name, key string
+		count     int // where its number of words stands; 0 for none
+	}
+}
+
+// add writes a command of a key, or goes on with the last one when that is the
+// same. A pair (of MSET) brings its own key along with each value.
+func (c *commands) add(name, key, pair string, args []any) {
+	last := &c.last
+	same := last.count > 0 && last.name == name && last.key == key && variadic(name) && c.args[last.count].(int) < maxGroup
+	if !same {
+		last.name, last.key, last.count = name, key, len(c.args)
+		c.args = append(c.args, 1, name)
+		if key != "" {
+			c.args = append(c.args, key)
+		}
+	}
+	if pair != "" {
+		c.args = append(c.args, pair)
+	}
+	c.args = append(c.args, args...)
+	c.args[last.count] = len(c.args) - last.count - 1
+}
+
+func variadic(command string) bool {
+	switch command {
+	case "MSET", "HSET", "HDEL", "ZADD", "ZREM", "RPUSH":
+		return true
+	}
+	return false
 }
