@@ -1,0 +1,116 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+)
+
+var (
+	// ErrBufferFull says that too much waits to be acknowledged: the record
+	// was not taken and will not be written. Answer 503, or pause reading.
+	ErrBufferFull = errors.New("broker: too many records wait to be written")
+	// ErrClosed is the fate of records that were in line when Close gave up:
+	// they may have been written or not.
+	ErrClosed = errors.New("broker: closed")
+	// ErrOutOfRange says that the log does not hold the offset asked for: it
+	// was removed by retention, or the log is shorter than a position of ours.
+	ErrOutOfRange = errors.New("broker: the log does not reach there")
+	// ErrGenerationOver says that the partition has gone, or is going, to
+	// another member of the group: nothing was committed.
+	ErrGenerationOver = errors.New("broker: the consumer group's generation is over")
+)
+
+// RefusedError is a definite no of the broker: what was asked was not done and
+// will not be. Any other error of a produce means that its fate is unknown.
+type RefusedError struct {
+	Topic     string
+	Partition int   // -1 when it is about the whole topic
+	Err       error // the broker's answer, a kafka.Error
+}
+
+func (e *RefusedError) Error() string {
+	if e.Partition < 0 {
+		return fmt.Sprintf("topic %s: refused by the broker: %v%s", e.Topic, e.Err, advice(e.Err))
+	}
+	return fmt.Sprintf("topic %s, partition %d: refused by the broker: %v%s", e.Topic, e.Partition, e.Err, advice(e.Err))
+}
+
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// TooLarge says whether the record, or the batch, exceeds the topic's limit.
+func (e *RefusedError) TooLarge() bool {
+	return errors.Is(e.Err, kafka.MessageSizeTooLarge) || errors.Is(e.Err, kafka.RecordListTooLarge)
+}
+
+// Gone says whether the topic does not exist, or is hidden from us.
+func (e *RefusedError) Gone() bool { return isUnknownTopic(e.Err) }
+
+func advice(err error) string {
+	switch {
+	case errors.Is(err, kafka.TopicAuthorizationFailed):
+		return ": the topic's ACL gives this client no such right"
+	case errors.Is(err, kafka.GroupAuthorizationFailed):
+		return ": the ACLs give this client no right to read in the consumer group"
+	case isUnknownTopic(err):
+		return ": the topic is gone, or its ACL hides it from this client"
+	}
+	return ""
+}
+
+// definite are the answers after which a repetition cannot succeed and of
+// which the broker says that nothing was written.
+var definite = map[kafka.Error]bool{
+	kafka.MessageSizeTooLarge:         true,
+	kafka.RecordListTooLarge:          true,
+	kafka.InvalidTopic:                true,
+	kafka.InvalidRequiredAcks:         true,
+	kafka.TopicAuthorizationFailed:    true,
+	kafka.GroupAuthorizationFailed:    true,
+	kafka.ClusterAuthorizationFailed:  true,
+	kafka.InvalidTimestamp:            true,
+	kafka.UnsupportedForMessageFormat: true,
+	kafka.UnsupportedCompressionType:  true,
+	kafka.PolicyViolation:             true,
+	kafka.InvalidRecord:               true,
+	kafka.InvalidGroupId:              true,
+	kafka.InconsistentGroupProtocol:   true,
+	kafka.SASLAuthenticationFailed:    true,
+	kafka.UnsupportedSASLMechanism:    true,
+}
+
+// ofTheRecord are the definite answers that one record of a batch can bring
+// upon all: the batch is split until the culprit is alone.
+var ofTheRecord = map[kafka.Error]bool{
+	kafka.MessageSizeTooLarge:         true,
+	kafka.RecordListTooLarge:          true,
+	kafka.InvalidTimestamp:            true,
+	kafka.InvalidRecord:               true,
+	kafka.UnsupportedForMessageFormat: true,
+	kafka.PolicyViolation:             true,
+}
+
+func isDefinite(err error) bool {
+	var refused *RefusedError
+	var code kafka.Error
+	return errors.As(err, &refused) || errors.As(err, &code) && definite[code] ||
+		errors.Is(err, ErrOutOfRange) || errors.Is(err, ErrGenerationOver)
+}
+
+func isOfTheRecord(err error) bool {
+	var code kafka.Error
+	return errors.As(err, &code) && ofTheRecord[code]
+}
+
+// isUnknownTopic is true for the broker's answer and for the library's own,
+// when its metadata does not have the topic. Neither is final at first: the
+// metadata may be stale, or not loaded at all.
+func isUnknownTopic(err error) bool {
+	return errors.Is(err, kafka.UnknownTopicOrPartition) || isMissingInMetadata(err)
+}
+
+func isMissingInMetadata(err error) bool {
+	return errors.Is(err, protocol.ErrNoTopic) || errors.Is(err, protocol.ErrNoPartition)
+}

@@ -1,0 +1,97 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Follow reads all partitions of a topic without a group, each from where from
+// says, until ctx ends (then it returns nil) or handle fails. from is given
+// what the partition holds; it is asked again, after a warning in the log, when
+// the position is no longer there. handle is called for each batch of a
+// partition in order, for empty ones too, and at the same time for different
+// partitions.
+func (b *Broker) Follow(ctx context.Context, topic string, from func(partition int, r Range) int64, handle func(ctx context.Context, batch Batch) error) error {
+	n, err := b.Partitions(ctx, topic)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	group := newErrorGroup(ctx)
+	for p := range n {
+		group.start(func(ctx context.Context) error {
+			return b.followOne(ctx, topic, p, from, handle)
+		})
+	}
+	return ended(ctx, group.wait())
+}
+
+func (b *Broker) followOne(ctx context.Context, topic string, partition int, from func(partition int, r Range) int64, handle func(ctx context.Context, batch Batch) error) error {
+	cursor := b.Cursor(topic, partition, 0)
+	placed := false
+	for {
+		if !placed {
+			r, err := b.RangeOf(ctx, topic, partition)
+			if err != nil {
+				return fmt.Errorf("follow %s: %w", cursor.tp, err)
+			}
+			cursor.SeekTo(from(partition, r))
+			placed = true
+		}
+		batch, err := cursor.Fetch(ctx)
+		if errors.Is(err, ErrOutOfRange) {
+			b.log.Warn("the log no longer holds the position, starting from another", "topic", topic, "partition", partition, "offset", cursor.Position())
+			placed = false
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("follow %s: %w", cursor.tp, err)
+		}
+		if err := handle(ctx, batch); err != nil {
+			return err
+		}
+	}
+}
+
+// ended is nil when the caller's own context is what ended the work.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// errorGroup runs functions until all end; the first error ends the others.
+type errorGroup struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	once   sync.Once
+	first  error
+}
+
+func newErrorGroup(ctx context.Context) *errorGroup {
+	g := &errorGroup{}
+	g.ctx, g.cancel = context.WithCancel(ctx)
+	return g
+}
+
+func (g *errorGroup) start(f func(ctx context.Context) error) {
+	g.wg.Go(func() {
+		if err := f(g.ctx); err != nil {
+			g.fail(err)
+		}
+	})
+}
+
+func (g *errorGroup) fail(err error) {
+	g.once.Do(func() { g.first = err })
+	g.cancel()
+}
+
+func (g *errorGroup) wait() error {
+	g.wg.Wait()
+	g.cancel()
+	return g.first
+}
