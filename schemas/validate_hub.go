@@ -1,0 +1,88 @@
+package schemas
+
+import "math"
+
+// hubEvent checks one of the hub's own events; false for any other payload.
+func (c *checker) hubEvent(payload any) bool {
+	switch p := payload.(type) {
+	case *SubmissionRefused:
+		c.submissionRefused(p)
+	case *SubmissionRepeated:
+		c.submission(p.SubmissionSource, p.SubmissionID, p.SubmissionType, p.Digest)
+		c.between("first_partition", int64(p.FirstPartition), 0, math.MaxInt32)
+		c.between("first_offset", p.FirstOffset, 0, math.MaxInt64)
+		if p.FirstReason != "" {
+			c.code("first_reason", TableHubRefusalReason, p.FirstReason)
+		}
+	case *DeliveryChanged:
+		c.deliveryChanged(p)
+	case *StatementIssued:
+		c.statementIssued(p)
+	case *ProbeSent:
+		c.time("sent", p.Sent)
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *checker) submissionRefused(p *SubmissionRefused) {
+	c.code("reason", TableHubRefusalReason, p.Reason)
+	c.text("sentence_fr", p.SentenceFR, MaxSentenceBytes)
+	c.text("sentence_en", p.SentenceEN, MaxSentenceBytes)
+	c.text("remedy_fr", p.RemedyFR, MaxSentenceBytes)
+	c.text("remedy_en", p.RemedyEN, MaxSentenceBytes)
+	c.line("detail", p.Detail, MaxSentenceBytes)
+	c.submission(p.SubmissionSource, p.SubmissionID, p.SubmissionType, p.Digest)
+}
+
+// submission checks what a refusal and a repeat say of the submission.
+func (c *checker) submission(source, id, typ string, digest []byte) {
+	c.text("submission_source", source, MaxHeaderBytes)
+	c.text("submission_id", id, MaxHeaderBytes)
+	c.text("submission_type", typ, MaxHeaderBytes)
+	c.optSHA256("digest", digest)
+}
+
+func (c *checker) deliveryChanged(p *DeliveryChanged) {
+	c.place("place", p.Place)
+	c.id("recipient", p.Recipient)
+	c.code("state", TableDeliveryState, p.State)
+	c.code("channel", TableDeliveryChannel, p.Channel)
+	c.between("attempt", int64(p.Attempt), 0, math.MaxInt32)
+	c.id("event_id", p.EventID)
+	if p.ErrorCode != nil && !codeShaped(*p.ErrorCode) {
+		c.faultIn("error_code", *p.ErrorCode, "it is not a code such as http_503")
+	}
+	c.optTime("next_attempt", p.NextAttempt)
+	if p.LatencyMillis != nil {
+		c.between("latency_millis", *p.LatencyMillis, 0, math.MaxInt64)
+	}
+}
+
+func (c *checker) statementIssued(p *StatementIssued) {
+	c.id("participant", p.Participant)
+	c.time("span_start", p.SpanStart)
+	c.after("span_end", &p.SpanEnd, "span_start", p.SpanStart)
+	c.length("ranges", len(p.Ranges), 0, MaxListItems)
+	if c.refusal != nil {
+		return
+	}
+	for i, r := range p.Ranges {
+		c.at("ranges", i)
+		c.text("topic", r.Topic, MaxStringBytes)
+		c.between("partition", int64(r.Partition), 0, math.MaxInt32)
+		c.between("first", r.First, 0, math.MaxInt64)
+		c.between("last", r.Last, r.First, math.MaxInt64)
+		c.between("events", r.Events, 0, math.MaxInt64)
+		c.sha256("digest", r.Digest)
+	}
+	c.at("", 0)
+	if p.Predecessor != nil {
+		c.id("predecessor", *p.Predecessor)
+	}
+	c.id("key_id", p.KeyID)
+	if len(p.Signature) == 0 || len(p.Signature) > MaxSignatureBytes {
+		c.fault("signature", "it is empty or too long")
+	}
+}
