@@ -1,0 +1,151 @@
+// Package problem writes errors as problem documents (RFC 9457) with a stable
+// code, and holds the one table that maps codes to HTTP statuses.
+package problem
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services/internal/auth"
+)
+
+// ContentType is the media type of a problem document.
+const ContentType = "application/problem+json"
+
+// Codes of the HTTP doors that are no reasons of refusal of an event.
+const (
+	CodeNotSignedIn   schemas.Reason = "not_signed_in"
+	CodeForbidden     schemas.Reason = "forbidden"
+	CodeNotFound      schemas.Reason = "not_found"
+	CodeConflict      schemas.Reason = "conflict"
+	CodeUnsupported   schemas.Reason = "unsupported_media_type"
+	CodeUnprocessable schemas.Reason = "unprocessable"
+	CodeInternal      schemas.Reason = "internal_error"
+)
+
+// statuses is the one mapping of codes to HTTP statuses.
+var statuses = map[schemas.Reason]int{
+	schemas.ReasonUnknownSchema:           http.StatusUnprocessableEntity,
+	schemas.ReasonMalformed:               http.StatusBadRequest,
+	schemas.ReasonTooLarge:                http.StatusRequestEntityTooLarge,
+	schemas.ReasonNotYourParticipant:      http.StatusForbidden,
+	schemas.ReasonUnknownParticipant:      http.StatusUnprocessableEntity,
+	schemas.ReasonUnknownService:          http.StatusUnprocessableEntity,
+	schemas.ReasonTransitionNotAllowed:    http.StatusConflict,
+	schemas.ReasonNotAParty:               http.StatusForbidden,
+	schemas.ReasonDuplicateIDOtherContent: http.StatusConflict,
+	schemas.ReasonMandateNotValid:         http.StatusForbidden,
+	schemas.ReasonPersonalDataInClear:     http.StatusUnprocessableEntity,
+	schemas.ReasonAgreementMissing:        http.StatusForbidden,
+	schemas.ReasonNotYetDue:               http.StatusConflict,
+	schemas.ReasonHubError:                http.StatusInternalServerError,
+	schemas.ReasonRateExceeded:            http.StatusTooManyRequests,
+	schemas.ReasonNotReady:                http.StatusServiceUnavailable,
+	CodeNotSignedIn:                       http.StatusUnauthorized,
+	CodeForbidden:                         http.StatusForbidden,
+	CodeNotFound:                          http.StatusNotFound,
+	CodeConflict:                          http.StatusConflict,
+	CodeUnsupported:                       http.StatusUnsupportedMediaType,
+	CodeUnprocessable:                     http.StatusUnprocessableEntity,
+	CodeInternal:                          http.StatusInternalServerError,
+}
+
+// Status is the HTTP status of a code; 500 for a code that is not in the table.
+func Status(code schemas.Reason) int {
+	if s, ok := statuses[code]; ok {
+		return s
+	}
+	return http.StatusInternalServerError
+}
+
+// Document is a problem document. Code is stable; the sentences are for people.
+type Document struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	// Detail names what is at fault in this request.
+	Detail string `json:"detail,omitempty"`
+	// Remedy says what to do.
+	Remedy string `json:"remedy,omitempty"`
+	// TitleFR and RemedyFR are the same for French readers.
+	TitleFR  string `json:"title_fr,omitempty"`
+	RemedyFR string `json:"remedy_fr,omitempty"`
+}
+
+// own are the sentences of codes that are not in the published table.
+var own = map[schemas.Reason]schemas.Code{
+	CodeNotSignedIn: {
+		English: "You are not signed in.", French: "Vous n'êtes pas identifié.",
+		RemedyEN: "Send `Authorization: Bearer <token>` with your participant's token.", RemedyFR: "Envoyez `Authorization: Bearer <jeton>` avec le jeton de votre participant.",
+	},
+	CodeForbidden: {
+		English: "You may not do this.", French: "Vous n'avez pas le droit de faire cela.",
+		RemedyEN: "Use a token that has this right.", RemedyFR: "Utilisez un jeton qui a ce droit.",
+	},
+	CodeNotFound: {
+		English: "There is nothing here.", French: "Il n'y a rien ici.",
+		RemedyEN: "Check the address.", RemedyFR: "Vérifiez l'adresse.",
+	},
+	CodeConflict: {
+		English: "Something has changed in between.", French: "Quelque chose a changé entre-temps.",
+		RemedyEN: "Read it again and repeat.", RemedyFR: "Relisez et recommencez.",
+	},
+	CodeUnsupported: {
+		English: "This content type is not understood.", French: "Ce type de contenu n'est pas compris.",
+		RemedyEN: "Use one that the detail lists.", RemedyFR: "Utilisez un type cité dans le détail.",
+	},
+	CodeUnprocessable: {
+		English: "The request is well formed but cannot be carried out.", French: "La demande est bien formée mais ne peut être exécutée.",
+		RemedyEN: "Mend what the detail names.", RemedyFR: "Corrigez ce que cite le détail.",
+	},
+	CodeInternal: {
+		English: "The hub has failed.", French: "Le hub a échoué.",
+		RemedyEN: "Try again later; if it persists, tell the people who run the hub.", RemedyFR: "Réessayez plus tard ; si cela persiste, prévenez l'équipe du hub.",
+	},
+}
+
+// New makes the document for a code, with the detail of this case.
+func New(code schemas.Reason, detail string) Document {
+	words, ok := own[code]
+	if !ok {
+		words = code.Code()
+	}
+	return Document{
+		Type: "/problems/" + string(code), Title: words.English, Status: Status(code), Code: string(code),
+		Detail: detail, Remedy: words.RemedyEN, TitleFR: words.French, RemedyFR: words.RemedyFR,
+	}
+}
+
+// From makes the document for an error: a refusal keeps its reason, a missing or
+// unknown token is not_signed_in, and anything else is internal and shows nothing.
+func From(err error) Document {
+	var refusal *schemas.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return New(refusal.Reason, refusal.Detail)
+	case errors.Is(err, auth.ErrNoToken), errors.Is(err, auth.ErrBadToken):
+		return New(CodeNotSignedIn, err.Error())
+	}
+	return New(CodeInternal, "")
+}
+
+// Write answers with the document.
+func Write(w http.ResponseWriter, d Document) {
+	body, err := json.Marshal(d)
+	if err != nil {
+		panic(err)
+	}
+	w.Header().Set("Content-Type", ContentType)
+	w.Header().Set("Cache-Control", "no-store")
+	switch d.Status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="relais"`)
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", "1")
+	}
+	w.WriteHeader(d.Status)
+	_, _ = w.Write(append(body, '\n'))
+}
