@@ -1,0 +1,85 @@
+package services
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Readiness is what one service says of itself at /readyz. It starts as
+// "starting" and is safe for concurrent use.
+type Readiness struct {
+	mu    sync.Mutex
+	ready bool
+	state string
+	parts map[string]progress
+}
+
+type progress struct{ done, total int64 }
+
+// NewReadiness is the readiness of a service that has just been made.
+func NewReadiness() *Readiness {
+	return &Readiness{state: "starting", parts: map[string]progress{}}
+}
+
+// Set says whether the service is ready, and in a word or two why not.
+func (r *Readiness) Set(ready bool, state string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ready, r.state = ready, state
+}
+
+// Progress says how far the rebuilding of one part (a partition, say) has come.
+// While any part is not done, the service is not ready and says "rebuilding".
+func (r *Readiness) Progress(part string, done, total int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.parts[part] = progress{done, total}
+}
+
+// Forget drops a part that is no longer this service's.
+func (r *Readiness) Forget(part string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.parts, part)
+}
+
+// State is whether the service is ready, and the words for it.
+func (r *Readiness) State() (ready bool, words string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var done, total int64
+	rebuilding := false
+	for _, p := range r.parts {
+		done += min(p.done, p.total)
+		total += p.total
+		rebuilding = rebuilding || p.done < p.total
+	}
+	if rebuilding {
+		return false, fmt.Sprintf("rebuilding: %d of %d events, %d %%", done, total, done*100/max(total, 1))
+	}
+	return r.ready, r.state
+}
+
+// ReadyHandler answers /readyz: 200 when every service is ready, else 503; one
+// line per service either way.
+func ReadyHandler(all map[string]*Readiness) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		var lines strings.Builder
+		status := http.StatusOK
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			ready, words := all[name].State()
+			if !ready {
+				status = http.StatusServiceUnavailable
+			}
+			fmt.Fprintf(&lines, "%s: %s\n", name, words)
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(lines.String()))
+	})
+}

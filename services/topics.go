@@ -1,0 +1,80 @@
+package services
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/config"
+)
+
+// Retention of what participants write and read: longer than any outage that we
+// promise to survive.
+const (
+	fromRetention = 14 * 24 * time.Hour
+	toRetention   = 60 * 24 * time.Hour
+)
+
+// Bounds of records, in bytes. A quarantined record is a whole `from` record and
+// the reason; an outcome is a submission and the ledger's stamps.
+const (
+	fromMaxBytes       = 1 << 20
+	hubMaxBytes        = fromMaxBytes + 64<<10
+	quarantineMaxBytes = fromMaxBytes + 128<<10
+)
+
+// fromPartitions is how many partitions a participant's way in has; the
+// submissions are spread by dossier whatever it is.
+const fromPartitions = 3
+
+// maxClockAhead is how far a gateway's clock may run ahead of the broker's.
+const maxClockAhead = time.Minute
+
+// HubTopics are the topics that every installation has. Every setting is
+// explicit: Kafka's default keeps seven days.
+func HubTopics(s config.Settings) []broker.TopicSpec {
+	topic := func(name string, partitions int, settings map[string]string) broker.TopicSpec {
+		return broker.TopicSpec{Name: s.Prefix + "." + name, Partitions: partitions, Settings: settings}
+	}
+	submitted := kept(hubMaxBytes)
+	submitted["message.timestamp.after.max.ms"] = millis(maxClockAhead)
+	return []broker.TopicSpec{
+		topic("from.offices", s.Partitions, limited(fromRetention, fromMaxBytes)),
+		topic("from.hub", fromPartitions, limited(fromRetention, fromMaxBytes)),
+		topic("submitted", s.Partitions, submitted),
+		topic("recorded", s.Partitions, kept(hubMaxBytes)),
+		topic("to.offices", s.Partitions, kept(hubMaxBytes)),
+		topic("deliveries", s.Partitions, compacted()),
+		topic("quarantine", 1, kept(quarantineMaxBytes)),
+		topic("directory", 1, compacted()),
+	}
+}
+
+// ParticipantTopics are the way in and the way out of one participant.
+func ParticipantTopics(s config.Settings, participant string) []broker.TopicSpec {
+	return []broker.TopicSpec{
+		{Name: s.Prefix + ".from." + participant, Partitions: fromPartitions, Settings: limited(fromRetention, fromMaxBytes)},
+		{Name: s.Prefix + ".to." + participant, Partitions: s.Partitions, Settings: limited(toRetention, hubMaxBytes)},
+	}
+}
+
+func kept(maxBytes int) map[string]string {
+	return map[string]string{
+		"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1",
+		"max.message.bytes": strconv.Itoa(maxBytes), "unclean.leader.election.enable": "false",
+	}
+}
+
+func limited(retention time.Duration, maxBytes int) map[string]string {
+	settings := kept(maxBytes)
+	settings["retention.ms"] = millis(retention)
+	return settings
+}
+
+func compacted() map[string]string {
+	settings := kept(hubMaxBytes)
+	settings["cleanup.policy"] = "compact"
+	return settings
+}
+
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
