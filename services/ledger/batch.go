@@ -1,0 +1,126 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/store"
+)
+
+// chunks cuts what was fetched into steps: a fetch returns whole batches, which
+// can be more than may be written in one go.
+func chunks(records []broker.Record) iter.Seq[[]broker.Record] {
+	return func(yield func([]broker.Record) bool) {
+		for len(records) > 0 {
+			n, size := 0, 0
+			for n < len(records) && n < batchRecords && (n == 0 || size+sizeOf(records[n]) <= batchBytes) {
+				size += sizeOf(records[n])
+				n++
+			}
+			if !yield(records[:n]) {
+				return
+			}
+			records = records[n:]
+		}
+	}
+}
+
+func sizeOf(r broker.Record) int {
+	n := len(r.Key) + len(r.Value) + 64
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value) + 8
+	}
+	return n
+}
+
+// load fetches the dossiers that a step needs, as of the owner's position.
+func (o *owner) load(ctx context.Context, names iter.Seq[string]) (map[string]*dossier, error) {
+	dossiers := map[string]*dossier{}
+	var keys []string
+	for name := range names {
+		if _, ok := dossiers[name]; !ok {
+			dossiers[name] = nil
+			keys = append(keys, name)
+		}
+	}
+	values, err := o.projection.Get(ctx, o.partition, o.at, keys)
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		if dossiers[key], err = decodeDossier(values[i]); err != nil {
+			return nil, err
+		}
+	}
+	return dossiers, nil
+}
+
+// applyAll applies folded outcomes and stores the dossiers with the new position,
+// up to and with the record last.
+func (o *owner) applyAll(ctx context.Context, last broker.Record, applied []*outcome) error {
+	dossiers, err := o.load(ctx, func(yield func(string) bool) {
+		for _, out := range applied {
+			if !yield(out.Dossier) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	highest := o.highest
+	for _, out := range applied {
+		apply(dossiers[out.Dossier], out)
+		highest = out.Place.Offset
+	}
+	return o.commit(ctx, dossiers, last, highest)
+}
+
+// commit stores the dossiers and moves the pair to just after the record last.
+func (o *owner) commit(ctx context.Context, dossiers map[string]*dossier, last broker.Record, highest int64) error {
+	ops := make([]store.Op, 0, len(dossiers))
+	for name, d := range dossiers {
+		if !d.known() {
+			continue
+		}
+		data, err := d.encode()
+		if err != nil {
+			return fmt.Errorf("store a dossier: %w", err)
+		}
+		ops = append(ops, store.Set(name, data))
+	}
+	to := store.Position{Next: last.Offset + 1, Highest: highest, Mark: mark(last)}
+	if err := o.projection.Commit(ctx, o.partition, o.at, to, ops); err != nil {
+		return err
+	}
+	o.at, o.highest = to, highest
+	return nil
+}
+
+// recordAt reads one record of the partition.
+func (o *owner) recordAt(ctx context.Context, topic string, offset int64) (broker.Record, error) {
+	cursor := o.host.Broker.Cursor(topic, o.partition, offset)
+	for {
+		batch, err := cursor.Fetch(ctx)
+		if err != nil {
+			return broker.Record{}, fmt.Errorf("read %s/%d at %d: %w", topic, o.partition, offset, err)
+		}
+		if len(batch.Records) > 0 {
+			return batch.Records[0], nil
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

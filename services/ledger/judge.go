@@ -1,0 +1,244 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/telemetry"
+)
+
+// checkLogs compares the last submission that both logs have. When it is not the
+// same, or relais.submitted is the shorter, offsets were used twice or are about
+// to be (a power cut, a restore).
+func (o *owner) checkLogs(ctx context.Context) error {
+	ranges, err := o.host.Broker.Ranges(ctx, o.submitted)
+	if err != nil {
+		return err
+	}
+	r := ranges[o.partition]
+	if o.highest >= r.Next {
+		return &IntegrityError{o.partition, fmt.Sprintf("%s ends at %d, but submission %d has an outcome", o.submitted, r.Next, o.highest)}
+	}
+	if r.First > o.highest+1 {
+		return &IntegrityError{o.partition, fmt.Sprintf("%s begins at %d, but submission %d has no outcome yet", o.submitted, r.First, o.highest+1)}
+	}
+	if o.highest < r.First {
+		return nil
+	}
+	submitted, err := o.recordAt(ctx, o.submitted, o.highest)
+	if err != nil {
+		return err
+	}
+	// The log may end in repeated writes of older outcomes: the last outcome of
+	// the highest submission is at or before the last record.
+	recorded, err := o.outcomeOf(ctx, o.highest)
+	if err != nil {
+		return err
+	}
+	e, err := schemas.FromRecord(submitted.Headers, submitted.Value)
+	if err != nil {
+		return &IntegrityError{o.partition, fmt.Sprintf("submission %d cannot be read: %v", o.highest, err)}
+	}
+	if string(submitted.Key) != recorded.Dossier || !recorded.answers(e) {
+		return &IntegrityError{o.partition, fmt.Sprintf("submission %d is not the one that its outcome was made for", o.highest)}
+	}
+	return nil
+}
+
+// outcomeOf finds the outcome of a submission near the end of the log.
+func (o *owner) outcomeOf(ctx context.Context, offset int64) (*outcome, error) {
+	for at := o.at.Next - 1; at >= 0; at-- {
+		r, err := o.recordAt(ctx, o.recorded, at)
+		if err != nil {
+			return nil, err
+		}
+		out, err := o.outcomes.read(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if out.Place.Offset == offset {
+			return out, nil
+		}
+	}
+	return nil, &IntegrityError{o.partition, fmt.Sprintf("%s has no outcome of submission %d", o.recorded, offset)}
+}
+
+// answers says whether the outcome is one of the event.
+func (o *outcome) answers(e schemas.Event) bool {
+	switch {
+	case o.Fact != nil:
+		return o.Fact.ID == e.ID && o.Fact.Source == e.Source
+	case o.Refusal != nil:
+		return o.Refusal.SubmissionID == e.ID && o.Refusal.SubmissionSource == e.Source
+	}
+	return o.Repeat.SubmissionID == e.ID && o.Repeat.SubmissionSource == e.Source
+}
+
+// judge decides submissions from the first that has no outcome, for as long as
+// the partition is ours.
+func (o *owner) judge(ctx context.Context) error {
+	cursor := o.host.Broker.Cursor(o.submitted, o.partition, o.highest+1)
+	for {
+		batch, err := cursor.Fetch(ctx)
+		if err != nil {
+			return fmt.Errorf("judge: %w", err)
+		}
+		for records := range chunks(batch.Records) {
+			if err := o.step(ctx, records); err != nil {
+				return err
+			}
+		}
+		o.metrics.lag.WithLabelValues(fmt.Sprint(o.partition)).Set(float64(batch.End - batch.Next))
+		if len(batch.Records) > 0 {
+			// For lag exporters only: nobody starts from it.
+			if err := o.claim.Commit(ctx, o.highest+1, ""); err != nil && ctx.Err() == nil {
+				o.log.WarnContext(ctx, "group offset is not committed", telemetry.KeyError, err)
+			}
+		}
+	}
+}
+
+// step decides a run of submissions: read the dossiers as of the position,
+// decide, produce, then store. Only what is on the log is true.
+func (o *owner) step(ctx context.Context, records []broker.Record) error {
+	started := time.Now()
+	dossiers, err := o.load(ctx, func(yield func(string) bool) {
+		for _, r := range records {
+			if !yield(string(r.Key)) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	made := make([]*outcome, 0, len(records))
+	size := 0
+	for _, r := range records {
+		if r.Offset != o.highest+1+int64(len(made)) {
+			return &IntegrityError{o.partition, fmt.Sprintf("%s has a gap before %d", o.submitted, r.Offset)}
+		}
+		out, err := o.decideOne(ctx, dossiers[string(r.Key)], r)
+		if err != nil {
+			return err
+		}
+		if size += sizeOf(out.record); size > batchBytes && len(made) > 0 {
+			// Outcomes can be larger than their submissions: the rest is decided in
+			// the next step, after these are on the log.
+			break
+		}
+		apply(dossiers[out.Dossier], out)
+		made = append(made, out)
+	}
+	if err := o.produce(ctx, made); err != nil {
+		return err
+	}
+	last := made[len(made)-1].record
+	last.Offset = o.at.Next + int64(len(made)) - 1
+	if err := o.commit(ctx, dossiers, last, o.highest+int64(len(made))); err != nil {
+		return err
+	}
+	o.count(made, time.Since(started))
+	if rest := records[len(made):]; len(rest) > 0 {
+		return o.step(ctx, rest)
+	}
+	return nil
+}
+
+// decideOne makes the outcome of one submission. A submission that makes the
+// judging panic is recorded as hub_error, and the dossier stays as it was.
+func (o *owner) decideOne(ctx context.Context, d *dossier, r broker.Record) (out *outcome, err error) {
+	s, err := readSubmission(ctx, o.codec, r)
+	if err != nil {
+		if errors.Is(err, errNoAnswer) {
+			return nil, err
+		}
+		return nil, &IntegrityError{o.partition, err.Error()}
+	}
+	if known := max(d.Rules, s.Rules); known > Rules {
+		return nil, &IntegrityError{o.partition, fmt.Sprintf("submission %s asks for rules version %d, this build knows %d: run a newer build", s.Place, known, Rules)}
+	}
+	verdict := refuse(schemas.ReasonHubError, "")
+	if why, faulty := o.faulty[r.Offset]; faulty {
+		verdict.detail = why
+	} else {
+		verdict = o.decideSafely(ctx, d, s)
+	}
+	return o.outcomes.make(ctx, d, s, verdict)
+}
+
+func (o *owner) decideSafely(ctx context.Context, d *dossier, s *submission) (v decision) {
+	defer func() {
+		if p := recover(); p != nil {
+			o.log.ErrorContext(ctx, "judging panicked", telemetry.KeyPlace, s.Place.String(), telemetry.KeyEventType, s.Type, slog.Any("panic", p))
+			v = refuse(schemas.ReasonHubError, "")
+		}
+	}()
+	return decide(d, s)
+}
+
+// produce appends the outcomes. A request of unknown fate is repeated unchanged
+// before anything later is sent; if the acknowledgement's base offset is not the
+// end that was known, somebody else wrote.
+func (o *owner) produce(ctx context.Context, made []*outcome) error {
+	records := make([]broker.Record, len(made))
+	for i, out := range made {
+		records[i] = out.record
+	}
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		base, err := o.host.Broker.ProduceBatch(ctx, o.recorded, o.partition, records)
+		var refused *broker.RefusedError
+		switch {
+		case err == nil && base != o.at.Next:
+			return errFoldAgain
+		case err == nil:
+			return nil
+		case errors.As(err, &refused) && len(made) > 1:
+			// One of them is at fault: those before it go first.
+			return o.produceHalves(ctx, made, refused)
+		case errors.As(err, &refused):
+			o.faulty[made[0].Place.Offset] = refused.Error()
+			o.log.ErrorContext(ctx, "outcome was refused by the broker", telemetry.KeyPlace, made[0].Place.String(), telemetry.KeyError, err)
+			return errFoldAgain
+		}
+		o.log.WarnContext(ctx, "outcomes are of unknown fate: repeated unchanged", telemetry.KeyCount, len(made), telemetry.KeyError, err)
+		if !sleep(ctx, wait) {
+			return ctx.Err()
+		}
+	}
+}
+
+// produceHalves sends the first half of a batch that was refused for good, and
+// has the rest decided again: what follows a refused outcome rests on it.
+func (o *owner) produceHalves(ctx context.Context, made []*outcome, cause error) error {
+	if err := o.produce(ctx, made[:len(made)/2]); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", errFoldAgain, cause)
+}
+
+func (o *owner) count(made []*outcome, took time.Duration) {
+	facts, refusals, repeats := 0, 0, 0
+	for _, out := range made {
+		switch {
+		case out.Fact != nil:
+			facts++
+			o.metrics.outcome("fact", out.Fact.Type, "")
+		case out.Refusal != nil:
+			refusals++
+			o.metrics.outcome("refusal", out.Refusal.SubmissionType, out.Refusal.Reason)
+			o.log.Info("submission refused", telemetry.KeyPlace, out.Place.String(), telemetry.KeyReason, out.Refusal.Reason,
+				telemetry.KeyEventType, out.Refusal.SubmissionType, "detail", out.Refusal.Detail)
+		default:
+			repeats++
+			o.metrics.outcome("repeat", out.Repeat.SubmissionType, "")
+		}
+	}
+	o.metrics.step.Observe(took.Seconds())
+	o.log.Info("submissions judged", "facts", facts, "refusals", refusals, "repeats", repeats, telemetry.KeyDuration, took)
+}

@@ -1,0 +1,61 @@
+package ledger
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/relais-fr/relais/schemas"
+)
+
+type metrics struct {
+	outcomes *prometheus.CounterVec
+	step     prometheus.Histogram
+	lag      *prometheus.GaugeVec
+	folded   prometheus.Counter
+	dropped  prometheus.Counter
+	refolds  prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	return &metrics{
+		outcomes: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "relais_outcomes_total",
+			Help: "Outcomes recorded, by what became of the submission (fact, refusal, repeat), its type, and the reason of a refusal.",
+		}, []string{"outcome", "event_type", "reason"}),
+		step: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "relais_stage_duration_seconds",
+			Help:    "Duration of one step: dossiers read, outcomes decided, produced and stored.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14), ConstLabels: prometheus.Labels{"stage": "judge"},
+		}),
+		lag: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "relais_ledger_lag_events",
+			Help: "Submissions that wait for their outcome.",
+		}, []string{"partition"}),
+		folded: f.NewCounter(prometheus.CounterOpts{
+			Name: "relais_ledger_folded_total",
+			Help: "Outcomes folded into dossiers after a start or a change of owner.",
+		}),
+		dropped: f.NewCounter(prometheus.CounterOpts{
+			Name: "relais_dedupe_hits_total",
+			Help: "Outcomes on the log more than once, dropped by their number.",
+		}),
+		refolds: f.NewCounter(prometheus.CounterOpts{
+			Name: "relais_ledger_refolds_total",
+			Help: "Times that a partition's memory was dropped because somebody else wrote, or the store moved.",
+		}),
+	}
+}
+
+// outcome counts one outcome. Types and reasons are from closed sets: anything
+// else is folded into "unknown".
+func (m *metrics) outcome(outcome, eventType, reason string) {
+	name := "unknown"
+	if e, ok := schemas.Lookup(eventType); ok {
+		name = e.Name
+	}
+	if reason != "" && schemas.Reason(reason).Code().Name == "" {
+		reason = "unknown"
+	}
+	m.outcomes.WithLabelValues(outcome, name, reason).Inc()
+}

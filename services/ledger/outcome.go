@@ -1,0 +1,249 @@
+package ledger
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services/internal/broker"
+)
+
+// outcomes makes the records of relais.recorded, and reads them.
+type outcomes struct {
+	codec *schemas.Codec
+	topic string
+	// registryURL is the base of dataschema where the submission names none.
+	registryURL string
+}
+
+// outcome is what became of a submission: the record and, read, what apply needs.
+type outcome struct {
+	Place    schemas.Place
+	Dossier  string
+	Received int64 // clamped
+	Rules    int
+	Sequence int64 // of a fact; 0 otherwise
+
+	// Fact is the submission, for a fact.
+	Fact *submission
+	// Refusal is the refusal, for a refusal.
+	Refusal *schemas.SubmissionRefused
+	// Repeat is the repeat, which changes nothing.
+	Repeat *schemas.SubmissionRepeated
+
+	record broker.Record
+}
+
+// make builds the outcome of a decision. It is a pure function of the dossier,
+// the submission and the decision.
+func (o *outcomes) make(ctx context.Context, d *dossier, s *submission, v decision) (*outcome, error) {
+	out := &outcome{Place: s.Place, Dossier: s.dossier(), Received: clamp(d, s), Rules: max(d.Rules, s.Rules)}
+	ext := map[string]string{}
+	e := schemas.Event{Subject: s.Subject, DataContentType: schemas.AvroContentType, Extensions: ext}
+	switch {
+	case v.reason != "":
+		out.Refusal = refusalOf(s, v)
+		e.Type = schemas.TypeSubmissionRefused
+		// To its sender only: whom the door knew, and whom the event claims unless
+		// the claim was the fault.
+		if s.Verdict == "" {
+			ext[schemas.AttrParties] = strings.Join(withSubmitter(nil, s), ",")
+		} else {
+			ext[schemas.AttrParties] = strings.Join(doorParties(s), ",")
+		}
+	case v.repeat != nil:
+		out.Repeat = repeatOf(s, v.repeat)
+		e.Type = schemas.TypeSubmissionRepeated
+	default:
+		return o.makeFact(d, s, v, out)
+	}
+	for _, name := range []string{schemas.AttrCorrelationID, schemas.AttrTraceParent, schemas.AttrPriority, schemas.AttrHistory, schemas.AttrPartitionKey, schemas.AttrSubmitter} {
+		if value, ok := s.Extensions[name]; ok {
+			ext[name] = value
+		}
+	}
+	e.ID, e.Source, e.Time = s.Place.String(), schemas.LedgerSource, time.UnixMilli(out.Received).UTC()
+	var payload any = out.Refusal
+	if out.Repeat != nil {
+		payload = out.Repeat
+	}
+	data, err := o.codec.Encode(ctx, payload)
+	if err != nil {
+		return nil, fmt.Errorf("outcome of %s: %w", s.Place, err)
+	}
+	e.Data = data
+	e.DataSchema = o.schemaURI(s, data)
+	o.stamp(e, out)
+	return out, nil
+}
+
+func (o *outcomes) makeFact(d *dossier, s *submission, v decision, out *outcome) (*outcome, error) {
+	e := s.Event
+	e.Extensions = maps.Clone(s.Extensions)
+	out.Sequence = d.Sequence + 1
+	e.Extensions[schemas.AttrSequence] = fmt.Sprintf("%010d", out.Sequence)
+	e.Extensions[schemas.AttrParties] = strings.Join(v.parties, ",")
+	if v.late {
+		e.Extensions[schemas.AttrLate] = "true"
+	}
+	out.Fact = s
+	o.stamp(e, out)
+	return out, nil
+}
+
+func (o *outcomes) stamp(e schemas.Event, out *outcome) {
+	e.Extensions[schemas.AttrReceivedTime] = formatMillis(out.Received)
+	e.Extensions[schemas.AttrRules] = strconv.Itoa(out.Rules)
+	e.Extensions[schemas.AttrSubmittedPartition] = strconv.Itoa(out.Place.Partition)
+	e.Extensions[schemas.AttrSubmittedOffset] = strconv.FormatInt(out.Place.Offset, 10)
+	out.record = broker.Record{
+		Topic: o.topic, Partition: out.Place.Partition, Key: []byte(out.Dossier),
+		Value: e.Data, Headers: schemas.Headers(e), Time: time.UnixMilli(out.Received).UTC(),
+	}
+}
+
+// schemaURI names the schema of data at the registry that the submission names.
+func (o *outcomes) schemaURI(s *submission, data []byte) string {
+	base, _, ok := strings.Cut(s.DataSchema, "/schemas/ids/")
+	if !ok {
+		base = o.registryURL
+	}
+	return fmt.Sprintf("%s/schemas/ids/%d", base, binary.BigEndian.Uint32(data[1:5]))
+}
+
+func refusalOf(s *submission, v decision) *schemas.SubmissionRefused {
+	code := v.reason.Code()
+	return &schemas.SubmissionRefused{
+		Reason: string(v.reason), SentenceFR: code.French, SentenceEN: code.English, RemedyFR: code.RemedyFR, RemedyEN: code.RemedyEN,
+		Detail: v.detail, SubmissionSource: s.Source, SubmissionID: s.ID, SubmissionType: s.Type, Digest: s.Digest,
+	}
+}
+
+func repeatOf(s *submission, first *seen) *schemas.SubmissionRepeated {
+	place, err := schemas.ParsePlace(first.Place)
+	if err != nil {
+		panic(err) // it was written by Place.String
+	}
+	return &schemas.SubmissionRepeated{
+		SubmissionSource: s.Source, SubmissionID: s.ID, SubmissionType: s.Type, Digest: s.Digest,
+		FirstPartition: place.Partition, FirstOffset: place.Offset, FirstReason: string(first.Reason),
+	}
+}
+
+// doorParties is who came through the door, for a submission that the gateway
+// refused: the event's own claim cannot be trusted then.
+func doorParties(s *submission) []string {
+	submitter, sender := s.submitter(), s.Participant()
+	switch {
+	case submitter == "" || submitter == schemas.OfficesParticipant || submitter == schemas.HubParticipant:
+		return nil
+	case submitter == sender:
+		return []string{partyName(sender, s.senderOffice())}
+	case s.Verdict == schemas.ReasonNotYourParticipant || sender == "":
+		return []string{submitter}
+	}
+	return withSubmitter(nil, s)
+}
+
+// read reads a record of relais.recorded back.
+func (o *outcomes) read(ctx context.Context, r broker.Record) (*outcome, error) {
+	e, err := schemas.FromRecord(r.Headers, r.Value)
+	if err != nil {
+		return nil, fmt.Errorf("outcome at %d/%d: %w", r.Partition, r.Offset, err)
+	}
+	out := &outcome{Dossier: string(r.Key), record: r}
+	number := func(name string) int64 {
+		n, nerr := strconv.ParseInt(e.Extensions[name], 10, 64)
+		if nerr != nil && err == nil {
+			err = fmt.Errorf("outcome at %d/%d: %s: %w", r.Partition, r.Offset, name, nerr)
+		}
+		return n
+	}
+	out.Place = schemas.Place{Partition: int(number(schemas.AttrSubmittedPartition)), Offset: number(schemas.AttrSubmittedOffset)}
+	out.Rules = int(number(schemas.AttrRules))
+	received, terr := time.Parse(time.RFC3339Nano, e.Extensions[schemas.AttrReceivedTime])
+	if terr != nil {
+		return nil, fmt.Errorf("outcome at %d/%d: receivedtime: %w", r.Partition, r.Offset, terr)
+	}
+	out.Received = received.UnixMilli()
+	switch e.Type {
+	case schemas.TypeSubmissionRepeated, schemas.TypeSubmissionRefused:
+		payload, derr := o.codec.Decode(ctx, e.Type, e.Data)
+		if derr != nil {
+			return nil, fmt.Errorf("outcome at %d/%d: %w", r.Partition, r.Offset, derr)
+		}
+		out.Refusal, _ = payload.(*schemas.SubmissionRefused)
+		out.Repeat, _ = payload.(*schemas.SubmissionRepeated)
+		return out, err
+	}
+	out.Sequence = number(schemas.AttrSequence)
+	s := &submission{Event: e, Place: out.Place, Received: out.Received, Rules: out.Rules}
+	if s.Payload, terr = o.codec.Decode(ctx, e.Type, e.Data); terr != nil {
+		return nil, fmt.Errorf("outcome at %d/%d: %w", r.Partition, r.Offset, terr)
+	}
+	digest := schemas.Digest(e.Type, e.Subject, s.Payload)
+	s.Digest = digest[:]
+	out.Fact = s
+	return out, err
+}
+
+// apply changes the dossier as the outcome says.
+func apply(d *dossier, out *outcome) {
+	d.Rules = max(d.Rules, out.Rules)
+	switch {
+	case out.Fact != nil:
+		if out.transient() {
+			return
+		}
+		applyFact(d, out.Fact, out.Received)
+		d.Sequence = out.Sequence
+		d.Seen = append(d.Seen, seen{Source: out.Fact.Source, ID: out.Fact.ID, Digest: out.Fact.Digest, Place: out.Place.String()})
+	case out.Refusal != nil:
+		reason := schemas.Reason(out.Refusal.Reason)
+		if rememberable(reason) {
+			d.Seen = append(d.Seen, seen{
+				Source: out.Refusal.SubmissionSource, ID: out.Refusal.SubmissionID, Digest: out.Refusal.Digest,
+				Place: out.Place.String(), Reason: reason,
+			})
+		}
+	}
+	if len(d.Cases) > 0 {
+		d.Last = max(d.Last, out.Received)
+	}
+}
+
+// transient is a fact that leaves nothing to remember: a probe.
+func (o *outcome) transient() bool { return o.Fact.Type == schemas.TypeProbeSent }
+
+// known says whether there is anything to keep of the dossier: what strangers
+// tried on a dossier that does not exist leaves no trace in the state.
+func (d *dossier) known() bool { return len(d.Cases) > 0 || len(d.Seen) > 0 }
+
+func formatMillis(ms int64) string {
+	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// mark is the fingerprint of a record, by which a log that was cut or replaced
+// is noticed.
+func mark(r broker.Record) string {
+	h := fnv.New128a()
+	write := func(b []byte) {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(b)))
+		_, _ = h.Write(n[:])
+		_, _ = h.Write(b)
+	}
+	write(r.Key)
+	write(r.Value)
+	for _, header := range r.Headers {
+		write([]byte(header.Key))
+		write(header.Value)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
