@@ -70,7 +70,7 @@ type Entry struct {
 	Schema string
 	// New is an empty payload, a pointer to the Go type.
 	New func() any
-	// Example is a filled payload of that type.
+	// Example is a filled payload of that type; examples/ has it as JSON.
 	Example any
 }
 
@@ -89,7 +89,7 @@ func newCatalogue() []Entry {
 	for i := range entries {
 		e := &entries[i]
 		e.Type = "fr.relais." + string(e.Kind) + ".v1." + e.Name
-		schema, err := schemaFiles.ReadFile(schemaFile(e.Name))
+		schema, err := schemaFiles.ReadFile(fileName(e.Name) + ".avsc")
 		if err != nil {
 			panic(fmt.Sprintf("schema of %s: %v", e.Name, err))
 		}
@@ -98,8 +98,8 @@ func newCatalogue() []Entry {
 	return entries
 }
 
-// schemaFile is `referral_made.avsc` for ReferralMade.
-func schemaFile(name string) string {
+// fileName is `referral_made` for ReferralMade.
+func fileName(name string) string {
 	var file strings.Builder
 	for i, r := range name {
 		if i > 0 && 'A' <= r && r <= 'Z' {
@@ -107,7 +107,7 @@ func schemaFile(name string) string {
 		}
 		file.WriteRune(r)
 	}
-	return strings.ToLower(file.String()) + ".avsc"
+	return strings.ToLower(file.String())
 }
 
 func indexCatalogue(entries []Entry) map[string]*Entry {

@@ -1,6 +1,10 @@
 package schemas
 
-var meeting = []Role{RoleOffice, RoleOperator}
+var (
+	meeting = []Role{RoleOffice, RoleOperator}
+	// A feeder speaks for the offices that it was given.
+	meetingSenders = []Role{RoleOffice, RoleOperator, RoleFeeder}
+)
 
 // inAppointment is the dossier of the events that follow a booking.
 const inAppointment = "the appointment's"
@@ -10,7 +14,7 @@ func appointmentEntries() []Entry {
 	entries := []Entry{
 		{
 			Name: "AppointmentBooked", Opens: true, Dossier: "its own; with `referral`, the referral's",
-			Senders: []Role{RoleOffice, RoleOperator, RoleFeeder}, Recipients: meeting,
+			Senders: meetingSenders, Recipients: meeting,
 			NameFR: "Rendez-vous fixé", NameEN: "Appointment booked",
 			French:  "Une personne a rendez-vous avec un opérateur, à l'accueil ou ailleurs. Aucun nom.",
 			English: "A person will meet an operator, at an office or elsewhere. It carries no name.",
@@ -22,7 +26,7 @@ func appointmentEntries() []Entry {
 			},
 		},
 		{
-			Name: "AppointmentRescheduled", Dossier: inAppointment, Senders: meeting, Recipients: meeting,
+			Name: "AppointmentRescheduled", Dossier: inAppointment, Senders: meetingSenders, Recipients: meeting,
 			NameFR: "Rendez-vous déplacé", NameEN: "Appointment rescheduled",
 			French:  "Le rendez-vous change d'heure.",
 			English: "The appointment moves to another time.",
@@ -38,7 +42,7 @@ func appointmentEntries() []Entry {
 			Example: &AppointmentReminderDue{Clock: "appointment_reminder", StartedBy: examplePlace, Due: exampleTime(26, 8, 0)},
 		},
 		{
-			Name: "AppointmentCancelled", Dossier: inAppointment, Senders: meeting, Recipients: meeting,
+			Name: "AppointmentCancelled", Dossier: inAppointment, Senders: meetingSenders, Recipients: meeting,
 			NameFR: "Rendez-vous annulé", NameEN: "Appointment cancelled",
 			French:  "Le rendez-vous est annulé, par l'usager ou par le service.",
 			English: "The appointment is called off, by the person or by the service.",
@@ -46,7 +50,7 @@ func appointmentEntries() []Entry {
 			Example: &AppointmentCancelled{By: "person", Reason: new("person_ill")},
 		},
 		{
-			Name: "AppointmentAttended", Dossier: inAppointment, Senders: meeting, Recipients: meeting,
+			Name: "AppointmentAttended", Dossier: inAppointment, Senders: meetingSenders, Recipients: meeting,
 			NameFR: "Rendez-vous honoré", NameEN: "Appointment attended",
 			French:  "La personne est venue.",
 			English: "The person came.",
@@ -54,7 +58,7 @@ func appointmentEntries() []Entry {
 			Example: &AppointmentAttended{},
 		},
 		{
-			Name: "AppointmentMissed", Dossier: inAppointment, Senders: meeting, Recipients: meeting,
+			Name: "AppointmentMissed", Dossier: inAppointment, Senders: meetingSenders, Recipients: meeting,
 			NameFR: "Absence au rendez-vous", NameEN: "Appointment missed",
 			French:  "La personne n'est pas venue.",
 			English: "The person did not come.",

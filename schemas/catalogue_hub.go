@@ -60,7 +60,7 @@ func hubEntries() []Entry {
 		{
 			Name: "ProbeSent", Dossier: ownDossier, Senders: onlyHub,
 			NameFR: "Sonde", NameEN: "Probe sent",
-			French:  "Parcourt toute la route toutes les quelques secondes, pour la mesure seule.",
+			French:  "Parcourt toute la route à intervalle de quelques secondes, pour la seule mesure.",
 			English: "Travels the whole road every few seconds, for the metric alone.",
 			New:     func() any { return new(ProbeSent) },
 			Example: &ProbeSent{Sent: exampleTime(14, 9, 30)},

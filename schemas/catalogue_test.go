@@ -1,10 +1,16 @@
 package schemas
 
 import (
+	"bytes"
 	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
+
+var update = flag.Bool("update", false, "write the examples' files anew")
 
 func TestTheCatalogueHangsTogether(t *testing.T) {
 	seen := map[string]bool{}
@@ -54,11 +60,41 @@ func TestEverySchemaFileIsInTheCatalogue(t *testing.T) {
 func TestTheCatalogueTableHasARowForEveryEvent(t *testing.T) {
 	rows := strings.Split(strings.TrimSpace(CatalogueTable()), "\n")[2:]
 	for i, e := range Catalogue() {
-		if !strings.Contains(rows[i], "v1."+e.Name+"`") {
+		if !strings.HasPrefix(rows[i], "| `"+e.Name+"` | ["+e.Type+"](schemas/") {
 			t.Errorf("row %d is not %s: %s", i, e.Name, rows[i])
 		}
-		if got := strings.Count(rows[i], " | "); got != 5 {
+		if got := strings.Count(rows[i], " | "); got != 7 {
 			t.Errorf("row of %s has %d separators", e.Name, got)
+		}
+	}
+}
+
+func TestEveryExampleIsThereAsAFile(t *testing.T) {
+	files, err := filepath.Glob("examples/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != len(Catalogue()) {
+		t.Errorf("%d files in examples for %d events", len(files), len(Catalogue()))
+	}
+	for _, e := range Catalogue() {
+		data, err := FormatJSON(e.Example)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want bytes.Buffer
+		if err := json.Indent(&want, data, "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		want.WriteByte('\n')
+		file := filepath.Join("examples", fileName(e.Name)+".json")
+		if *update {
+			if err := os.WriteFile(file, want.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, want.Bytes()) {
+			t.Errorf("%s is not the catalogue's example (%v): go test ./schemas -update", file, err)
 		}
 	}
 }
