@@ -170,6 +170,25 @@ func (b *Broker) lookup(ctx context.Context, topic string) (n int, err error) {
 	return n, err
 }
 
+// Topics is the names of all topics that the cluster lets this client see.
+func (b *Broker) Topics(ctx context.Context) (names []string, err error) {
+	b.refresh()
+	err = b.retry(ctx, "metadata", func(ctx context.Context) error {
+		res, err := b.client.Metadata(ctx, &kafka.MetadataRequest{})
+		if err != nil {
+			return err
+		}
+		names = names[:0]
+		for _, t := range res.Topics {
+			if !t.Internal {
+				names = append(names, t.Name)
+			}
+		}
+		return nil
+	})
+	return names, err
+}
+
 // Range is what a partition holds: offsets from First up to, not including,
 // Next.
 type Range struct{ First, Next int64 }
@@ -201,6 +220,18 @@ func (b *Broker) RangeOf(ctx context.Context, topic string, partition int) (r Ra
 	return r, err
 }
 
+// OffsetAt is the offset of the partition's first record whose timestamp is at
+// or after t; its end when there is none.
+func (b *Broker) OffsetAt(ctx context.Context, topic string, partition int, t time.Time) (offset int64, err error) {
+	err = b.retry(ctx, "list_offsets", func(ctx context.Context) error {
+		if offset, err = b.listOffset(ctx, topic, partition, t.UnixMilli()); err == nil && offset < 0 {
+			offset, err = b.listOffset(ctx, topic, partition, kafka.LastOffset)
+		}
+		return err
+	})
+	return offset, err
+}
+
 func (b *Broker) listOffset(ctx context.Context, topic string, partition int, which int64) (int64, error) {
 	// One question a request: the library opens a connection for each that is
 	// asked at once.
@@ -218,8 +249,14 @@ func (b *Broker) listOffset(ctx context.Context, topic string, partition int, wh
 	if answer.Error != nil {
 		return 0, answer.Error
 	}
-	if which == kafka.FirstOffset {
+	switch which {
+	case kafka.FirstOffset:
 		return answer.FirstOffset, nil
+	case kafka.LastOffset:
+		return answer.LastOffset, nil
 	}
-	return answer.LastOffset, nil
+	for offset := range answer.Offsets {
+		return offset, nil
+	}
+	return -1, nil
 }
