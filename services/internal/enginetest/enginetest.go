@@ -80,7 +80,7 @@ func NewRedis(t testing.TB) (*miniredis.Miniredis, *redis.Client) {
 	t.Helper()
 	server := miniredis.NewMiniRedis()
 	client := redis.NewClient(&redis.Options{
-		Addr:            "redis.invalid:6379",
+		Addr:            "127.0.0.1:6379",
 		DisableIdentity: true,
 		Dialer:          func(context.Context, string, string) (net.Conn, error) { return server.Dial() },
 	})
