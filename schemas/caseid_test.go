@@ -50,6 +50,25 @@ func TestCaseIDs(t *testing.T) {
 	}
 }
 
+func FuzzParseCaseID(f *testing.F) {
+	for _, seed := range []string{"", "~", ".", "cnaf.1", "cnaf.1~2", "0198f3c26a417c3e9b1d2f4c8a7e5d10", "0198f3c2-6a41-7c3e-9b1d-2f4c8a7e5d10~fs-563.1", "a.b~c~d", "é.b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		id, err := ParseCaseID(s)
+		if err != nil {
+			return
+		}
+		written := id.Dossier
+		if id.Own != "" {
+			written += "~" + id.Own
+		}
+		if written != s || id.Dossier != Dossier(s) || id.Owner != "" && !strings.HasPrefix(s, id.Owner+".") {
+			t.Errorf("%q is read as %+v", s, id)
+		}
+	})
+}
+
 func TestReferencesAreRandomAndEasyToRead(t *testing.T) {
 	seen := map[string]bool{}
 	used := map[rune]bool{}

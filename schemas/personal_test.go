@@ -26,6 +26,7 @@ func TestPersonalDataInClearIsSeen(t *testing.T) {
 		{"one with a wrong key", "185057800608492", ""},
 		{"one in parts", "1 85 05 78 006 084 91", "a social security number"},
 		{"one of Corsica", "2 69 05 2A 588 157 17", "a social security number"},
+		{"one of Upper Corsica", "1 51 02 2B 033 004 77", "a social security number"},
 		{"one of Corsica with a wrong key", "2 69 05 2A 588 157 18", ""},
 		{"one of Corsica without its key", "2 69 05 2A 588 157", "a social security number"},
 		{"thirteen digits without a month", "1853378006084", ""},
