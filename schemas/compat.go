@@ -1,0 +1,246 @@
+package schemas
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Incompatibility is one reason for which a reader's schema cannot read what was
+// written with a writer's.
+type Incompatibility struct {
+	// Kind is one of Incompatible….
+	Kind string
+	// Path is where, in the reader's schema, as a JSON pointer: `/fields/2/type`.
+	Path string
+	// Detail is one line of English.
+	Detail string
+}
+
+// The kinds of incompatibility, by the names that schema registries give them.
+// LogicalTypeMismatch is our own: others let a reader take microseconds for
+// milliseconds.
+const (
+	IncompatibleName         = "NAME_MISMATCH"
+	IncompatibleFixedSize    = "FIXED_SIZE_MISMATCH"
+	IncompatibleSymbols      = "MISSING_ENUM_SYMBOLS"
+	IncompatibleNoDefault    = "READER_FIELD_MISSING_DEFAULT_VALUE"
+	IncompatibleType         = "TYPE_MISMATCH"
+	IncompatibleUnionBranch  = "MISSING_UNION_BRANCH"
+	IncompatibleLogicalType  = "LOGICAL_TYPE_MISMATCH"
+	maxIncompatibilities     = 100
+	maxCompatibilityCompares = 1 << 18
+)
+
+// CheckCompatibility says what keeps a reader's schema from reading data that
+// was written with a writer's, by the rules of Avro 1.11 and one of ours: where
+// both name a logical type, it is the same. Nothing means compatible. The error
+// is ParseAvro's.
+func CheckCompatibility(reader, writer string) ([]Incompatibility, error) {
+	r, err := ParseAvro(reader)
+	if err != nil {
+		return nil, fmt.Errorf("reader: %w", err)
+	}
+	w, err := ParseAvro(writer)
+	if err != nil {
+		return nil, fmt.Errorf("writer: %w", err)
+	}
+	return r.CannotRead(w), nil
+}
+
+// CannotRead is CheckCompatibility for schemas that are parsed already: what
+// keeps s from reading what was written with writer.
+func (s AvroSchema) CannotRead(writer AvroSchema) []Incompatibility {
+	c := compatibility{asked: map[typePair]bool{}}
+	c.check(s.root, writer.root, "")
+	return c.found
+}
+
+type typePair struct{ reader, writer *avroType }
+
+// compatibility is one check. A pair of named types is judged once, and counts
+// as compatible while it is being judged: a type may hold itself.
+type compatibility struct {
+	asked    map[typePair]bool
+	order    []typePair // as they were first asked
+	found    []Incompatibility
+	compares int
+}
+
+// check reports whether reader can read writer, and keeps every reason why not.
+func (c *compatibility) check(reader, writer *avroType, path string) bool {
+	if c.compares++; c.compares > maxCompatibilityCompares {
+		return c.add(IncompatibleType, path, "the schemas are too large to compare")
+	}
+	switch {
+	case writer.kind == avroUnion:
+		ok := true
+		for _, branch := range writer.branches {
+			ok = c.check(reader, branch, path) && ok
+		}
+		return ok
+	case reader.kind == avroUnion:
+		if readerBranch(reader, writer, c) < 0 {
+			return c.add(IncompatibleUnionBranch, path, fmt.Sprintf("no branch of the reader's union takes the writer's %s", writer.kind))
+		}
+		return true
+	case reader.kind != writer.kind:
+		if !promotes(writer.kind, reader.kind) {
+			return c.add(IncompatibleType, path, fmt.Sprintf("reader type %s, writer type %s", reader.kind, writer.kind))
+		}
+		return c.logical(reader, writer, path)
+	}
+	switch reader.kind {
+	case avroArray:
+		return c.check(reader.items, writer.items, path+"/items")
+	case avroMap:
+		return c.check(reader.items, writer.items, path+"/values")
+	case avroRecord, avroEnum, avroFixed:
+		return c.named(reader, writer, path)
+	default:
+		return c.logical(reader, writer, path)
+	}
+}
+
+func (c *compatibility) add(kind, path, detail string) bool {
+	if path == "" {
+		path = "/"
+	}
+	if len(c.found) < maxIncompatibilities {
+		c.found = append(c.found, Incompatibility{Kind: kind, Path: path, Detail: detail})
+	}
+	return false
+}
+
+// logical holds our own rule. A writer without a logical type is taken at its
+// number: generated code often drops them.
+func (c *compatibility) logical(reader, writer *avroType, path string) bool {
+	if reader.logical == "" || writer.logical == "" {
+		return true
+	}
+	if reader.logical == writer.logical && reader.precision == writer.precision && reader.scale == writer.scale {
+		return true
+	}
+	return c.add(IncompatibleLogicalType, path, fmt.Sprintf("reader logical type %s, writer logical type %s", reader.logical, writer.logical))
+}
+
+func (c *compatibility) named(reader, writer *avroType, path string) bool {
+	pair := typePair{reader, writer}
+	if ok, asked := c.asked[pair]; asked {
+		return ok
+	}
+	c.asked[pair] = true
+	since := len(c.order)
+	c.order = append(c.order, pair)
+	ok := c.judge(reader, writer, path)
+	if !ok {
+		// What was found compatible meanwhile may rest on this pair's being so.
+		for _, p := range c.order[since:] {
+			if c.asked[p] {
+				delete(c.asked, p)
+			}
+		}
+		c.order = c.order[:since]
+	}
+	c.asked[pair] = ok
+	return ok
+}
+
+func (c *compatibility) judge(reader, writer *avroType, path string) bool {
+	if !sameName(reader, writer) {
+		return c.add(IncompatibleName, path+"/name", fmt.Sprintf("reader %s, writer %s", reader.fullName(), writer.fullName()))
+	}
+	switch reader.kind {
+	case avroFixed:
+		if reader.size != writer.size {
+			return c.add(IncompatibleFixedSize, path+"/size", fmt.Sprintf("reader size %d, writer size %d", reader.size, writer.size))
+		}
+		return c.logical(reader, writer, path)
+	case avroEnum:
+		for _, s := range writer.symbols {
+			if reader.fallback == "" && !slices.Contains(reader.symbols, s) {
+				return c.add(IncompatibleSymbols, path+"/symbols", fmt.Sprintf("the reader has no symbol %s and no default", s))
+			}
+		}
+		return true
+	default:
+		return c.fields(reader, writer, path)
+	}
+}
+
+func (c *compatibility) fields(reader, writer *avroType, path string) bool {
+	byName := make(map[string]*avroField, len(writer.fields))
+	for _, f := range writer.fields {
+		byName[f.name] = f
+	}
+	ok := true
+	for i, f := range reader.fields {
+		at := fmt.Sprintf("%s/fields/%d", path, i)
+		written := writtenField(f, byName)
+		switch {
+		case written != nil:
+			ok = c.check(f.typ, written.typ, at+"/type") && ok
+		case f.def == nil:
+			ok = c.add(IncompatibleNoDefault, at, fmt.Sprintf("the reader's field %s has no default and the writer has no such field", f.name))
+		}
+	}
+	return ok
+}
+
+// writtenField is the writer's field that the reader's takes: the one of its
+// name, else the first of its aliases that the writer has.
+func writtenField(f *avroField, byName map[string]*avroField) *avroField {
+	if w := byName[f.name]; w != nil {
+		return w
+	}
+	for _, alias := range f.aliases {
+		if w := byName[alias]; w != nil {
+			return w
+		}
+	}
+	return nil
+}
+
+// sameName is Avro's rule for named types: the name without its namespace, or an
+// alias of the reader's.
+func sameName(reader, writer *avroType) bool {
+	return reader.name == writer.name || slices.Contains(reader.aliases, writer.fullName())
+}
+
+// readerBranch is the branch of the reader's union that takes the writer's type,
+// which is no union: the first of the same type, else the first that it promotes
+// to, else -1.
+func readerBranch(union, writer *avroType, c *compatibility) int {
+	for _, exact := range []bool{true, false} {
+		for i, branch := range union.branches {
+			if exact != (branch.kind == writer.kind) {
+				continue
+			}
+			// What one branch cannot take another may: the reasons do not count.
+			found := c.found
+			ok := c.check(branch, writer, "")
+			c.found = found
+			if ok {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// promotes says whether Avro reads a value of one primitive kind as another.
+func promotes(from, to avroKind) bool {
+	switch from {
+	case avroInt:
+		return to == avroLong || to == avroFloat || to == avroDouble
+	case avroLong:
+		return to == avroFloat || to == avroDouble
+	case avroFloat:
+		return to == avroDouble
+	case avroString:
+		return to == avroBytes
+	case avroBytes:
+		return to == avroString
+	default:
+		return false
+	}
+}
