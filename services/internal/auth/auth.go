@@ -35,6 +35,12 @@ type Principal struct {
 	participant directory.Participant
 }
 
+// Of is the principal that a participant is at a door that knows it otherwise
+// than by a token: by its topic.
+func Of(p directory.Participant) Principal {
+	return Principal{ID: p.ID, Role: p.Role, participant: p}
+}
+
 // IsAdmin says whether the admin doors are open to the principal.
 func (p Principal) IsAdmin() bool { return p.ID == Admin }
 
