@@ -1,0 +1,56 @@
+// Package courier brings events to those who don't read Kafka. For now it keeps
+// the mailbox: `GET /v1/mailbox`, where a participant with HTTP alone reads what
+// the router addressed to it.
+//
+// It knows the topics relais.to.<participant> and relais.to.offices and how far
+// a reader has come, which stands in a cursor that the reader itself keeps: the
+// courier has no state. It leaves to the router who gets what. Participants'
+// systems and hubctl use it.
+package courier
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services"
+)
+
+// Courier is the service. It is safe for concurrent use.
+type Courier struct {
+	host    services.Host
+	codec   *schemas.Codec
+	metrics *metrics
+	bells   *bells
+}
+
+var _ services.Service = (*Courier)(nil)
+
+// New makes a courier and registers its door.
+func New(host services.Host) (*Courier, error) {
+	return newCourier(host, schemas.NewCodec(host.Schemas)), nil
+}
+
+func newCourier(host services.Host, codec *schemas.Codec) *Courier {
+	m := newMetrics(host.Metrics)
+	c := &Courier{host: host, codec: codec, metrics: m, bells: newBells(host.Broker, host.Log, m)}
+	host.HTTP.Handle("GET "+mailboxPath, http.HandlerFunc(c.mailbox))
+	return c
+}
+
+// Name is the service's name.
+func (c *Courier) Name() string { return "courier" }
+
+// Run serves until ctx ends.
+func (c *Courier) Run(ctx context.Context) error {
+	c.host.Ready.Set(false, "reading the directory")
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-c.host.Directory.Ready():
+	}
+	c.host.Ready.Set(true, "serving")
+	c.bells.run(ctx)
+	c.host.Ready.Set(false, "stopped")
+	return nil
+}

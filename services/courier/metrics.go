@@ -1,0 +1,43 @@
+package courier
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	delivered  prometheus.Counter
+	unreadable prometheus.Counter
+	requests   *prometheus.CounterVec
+	repeats    prometheus.Counter
+	scanned    prometheus.Counter
+	waiting    prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	attempts := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "relais_delivery_attempts_total",
+		Help: "Events that were tried to be brought to a recipient, by the way taken and what came of it.",
+	}, []string{"channel", "outcome", "code_class"})
+	return &metrics{
+		delivered:  attempts.WithLabelValues(channelMailbox, "delivered", "2xx"),
+		unreadable: attempts.WithLabelValues(channelMailbox, "unreadable", ""),
+		requests: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "relais_mailbox_requests_total",
+			Help: "Requests to the mailbox, by the class of the answer's status.",
+		}, []string{"code_class"}),
+		repeats: f.NewCounter(prometheus.CounterOpts{
+			Name: "relais_dedupe_hits_total",
+			Help: "Outcomes on the log more than once, dropped by their number.",
+		}),
+		scanned: f.NewCounter(prometheus.CounterOpts{
+			Name: "relais_mailbox_scanned_total",
+			Help: "Records looked at for the mailbox, those for other offices included.",
+		}),
+		waiting: f.NewGauge(prometheus.GaugeOpts{
+			Name: "relais_mailbox_waiting",
+			Help: "Requests to the mailbox that wait for an event.",
+		}),
+	}
+}
