@@ -16,7 +16,7 @@ const (
 	maxNameBytes    = 512      // a full name
 	maxFixedBytes   = 64 << 10 // size of a fixed
 	maxDefaultBytes = 1 << 20  // all defaults together, encoded
-	maxDefaultSteps = 1 << 20  // values tried to encode them
+	maxDefaultSteps = 1 << 17  // values tried to encode them
 )
 
 // ErrSchema is wrapped by every error that ParseAvro returns for a text that is
