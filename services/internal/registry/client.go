@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
@@ -21,75 +20,77 @@ import (
 
 const (
 	mediaType = "application/vnd.schemaregistry.v1+json"
-	// maxAnswer bounds a schema's text as it comes from the registry.
-	maxAnswer = 1 << 20
+	// maxAnswer bounds an answer: a schema's text, escaped.
+	maxAnswer = 4 * schemas.MaxSchemaBytes
 	// attempts and firstPause say how long a registry that does not answer is
 	// asked again before the caller is told: some 700 ms.
 	attempts   = 4
 	firstPause = 100 * time.Millisecond
 )
 
-// Client asks one registry. It is safe for concurrent use.
+// Client asks one registry. It is safe for concurrent use; callers who want the
+// same answer at once share one request.
 type Client struct {
 	base string
+	name string // base without its password
 	http *http.Client
 
-	mu      sync.Mutex
-	schemas map[int]string
-	ids     map[string]int
+	schemas memory[int, string]
+	ids     memory[string, int]
 }
 
 var _ schemas.SchemaSource = (*Client)(nil)
 
-// New makes a client of the registry at base, http://host:port.
+// New makes a client of the registry at base, http://host:port. It asks nothing
+// yet.
 func New(base string, client *http.Client) *Client {
-	return &Client{base: strings.TrimRight(base, "/"), http: client, schemas: map[int]string{}, ids: map[string]int{}}
+	c := &Client{base: strings.TrimRight(base, "/"), name: base, http: client}
+	if u, err := url.Parse(base); err == nil {
+		c.name = u.Redacted()
+	}
+	return c
 }
 
 // Schema is the text of the schema with the id. It returns
-// schemas.ErrUnknownSchema when the registry says that there is none; any other
-// error means that it did not answer.
+// schemas.ErrUnknownSchema when the registry itself says that there is none; any
+// other error means that it did not answer, or not as a registry does.
 func (c *Client) Schema(ctx context.Context, id int) (string, error) {
-	c.mu.Lock()
-	text, ok := c.schemas[id]
-	c.mu.Unlock()
-	if ok {
-		return text, nil
-	}
+	return c.schemas.get(ctx, id, func() (string, error) { return c.askSchema(ctx, id) })
+}
+
+func (c *Client) askSchema(ctx context.Context, id int) (string, error) {
 	var answer struct {
 		Schema     string `json:"schema"`
 		SchemaType string `json:"schemaType"`
 	}
 	err := c.ask(ctx, http.MethodGet, fmt.Sprintf("/schemas/ids/%d", id), nil, &answer)
-	if refused := (*refusedError)(nil); errors.As(err, &refused) && refused.status == http.StatusNotFound {
+	// A 404 alone may come from a proxy, or from a wrong address.
+	if refused := (*refusedError)(nil); errors.As(err, &refused) && refused.code == codeSchemaNotFound {
 		return "", fmt.Errorf("schema %d: %w", id, schemas.ErrUnknownSchema)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", fmt.Errorf("schema %d: %w", id, err)
-	}
-	if answer.SchemaType != "" && answer.SchemaType != "AVRO" {
+	case answer.SchemaType != "" && answer.SchemaType != "AVRO":
 		return "", fmt.Errorf("schema %d is not Avro: %w", id, schemas.ErrUnknownSchema)
+	case answer.Schema == "":
+		return "", fmt.Errorf("schema %d: %s answered without a schema: is it a schema registry?", id, c.name)
 	}
-	c.mu.Lock()
-	c.schemas[id] = answer.Schema
-	c.mu.Unlock()
 	return answer.Schema, nil
 }
 
 // ID is the id of the canonical schema of an event type, which is registered
 // under its full name (RecordNameStrategy) if it is not yet.
 func (c *Client) ID(ctx context.Context, typ string) (int, error) {
-	c.mu.Lock()
-	id, ok := c.ids[typ]
-	c.mu.Unlock()
-	if ok {
-		return id, nil
-	}
+	return c.ids.get(ctx, typ, func() (int, error) { return c.askID(ctx, typ) })
+}
+
+func (c *Client) askID(ctx context.Context, typ string) (int, error) {
 	entry, ok := schemas.Lookup(typ)
 	if !ok {
 		return 0, fmt.Errorf("%s is no event of ours", typ)
 	}
-	body, err := json.Marshal(map[string]string{"schema": entry.Schema, "schemaType": "AVRO"})
+	body, err := json.Marshal(map[string]string{"schema": entry.Schema})
 	if err != nil {
 		return 0, err
 	}
@@ -100,17 +101,18 @@ func (c *Client) ID(ctx context.Context, typ string) (int, error) {
 		return 0, fmt.Errorf("id of %s: %w", typ, err)
 	}
 	if answer.ID <= 0 {
-		return 0, fmt.Errorf("id of %s: the registry answered %d", typ, answer.ID)
+		return 0, fmt.Errorf("id of %s: %s answered %d: is it a schema registry?", typ, c.name, answer.ID)
 	}
-	c.mu.Lock()
-	c.ids[typ] = answer.ID
-	c.mu.Unlock()
 	return answer.ID, nil
 }
 
-// refusedError is a definite no of the registry.
+// codeSchemaNotFound is the registry's own word for an id that it does not have.
+const codeSchemaNotFound = 40403
+
+// refusedError is a definite no of whoever answered.
 type refusedError struct {
 	status  int
+	code    int // the registry's, 0 when it was no registry
 	message string
 }
 
@@ -118,22 +120,29 @@ func (e *refusedError) Error() string {
 	return fmt.Sprintf("the registry answered %d: %s", e.status, e.message)
 }
 
+// isFinal says whether asking again is in vain.
+func isFinal(err error) bool {
+	var refused *refusedError
+	return errors.As(err, &refused) && refused.status < 500 &&
+		refused.status != http.StatusTooManyRequests && refused.status != http.StatusRequestTimeout
+}
+
 // ask repeats a request until the registry has answered it with yes or no.
 func (c *Client) ask(ctx context.Context, method, path string, body []byte, answer any) error {
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
 		err := c.askOnce(ctx, method, path, body, answer)
-		if refused := (*refusedError)(nil); err == nil || errors.As(err, &refused) && refused.status < 500 && refused.status != http.StatusTooManyRequests {
+		if err == nil || isFinal(err) {
 			return err
 		}
-		if attempt == attempts {
-			return fmt.Errorf("%s does not answer: %w", c.base, err)
+		if attempt == attempts || ctx.Err() != nil {
+			return fmt.Errorf("%s does not answer: %w", c.name, err)
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return errors.Join(err, ctx.Err())
+			return fmt.Errorf("%s does not answer: %w", c.name, errors.Join(err, ctx.Err()))
 		case <-timer.C:
 		}
 		pause *= 2
@@ -160,10 +169,14 @@ func (c *Client) askOnce(ctx context.Context, method, path string, body []byte, 
 	}
 	if response.StatusCode != http.StatusOK {
 		var said struct {
+			Code    int    `json:"error_code"`
 			Message string `json:"message"`
 		}
 		_ = json.Unmarshal(data, &said)
-		return &refusedError{response.StatusCode, said.Message}
+		return &refusedError{response.StatusCode, said.Code, said.Message}
 	}
-	return json.Unmarshal(data, answer)
+	if err := json.Unmarshal(data, answer); err != nil {
+		return fmt.Errorf("the answer is not a registry's: %w", err)
+	}
+	return nil
 }
