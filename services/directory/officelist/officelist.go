@@ -47,6 +47,8 @@ type List struct {
 	Rows     int                `json:"rows"`
 	Rejected []Rejection        `json:"rejected"`
 	Offices  []directory.Office `json:"-"`
+
+	lines []int // of Offices
 }
 
 // Read makes office records of a list, in the file's order. The error is a
@@ -89,9 +91,22 @@ func Read(data []byte, atlas *territory.Atlas, opt Options) (*List, error) {
 			continue
 		}
 		firstLine[office.ID] = rec.line
-		list.Offices = append(list.Offices, office)
+		list.Offices, list.lines = append(list.Offices, office), append(list.lines, rec.line)
 	}
 	return list, list.check(opt.Previous)
+}
+
+// RejectIf rejects, with the code, the offices that the caller knows to be wrong.
+func (l *List) RejectIf(code RejectedCode, wrong func(directory.Office) bool) {
+	offices, lines := l.Offices, l.lines
+	l.Offices, l.lines = nil, nil
+	for i, o := range offices {
+		if wrong(o) {
+			l.Rejected = append(l.Rejected, *rejectLine(lines[i], code, o.ID))
+			continue
+		}
+		l.Offices, l.lines = append(l.Offices, o), append(l.lines, lines[i])
+	}
 }
 
 // check refuses the list when it looks wrong whole.

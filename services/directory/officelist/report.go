@@ -21,6 +21,8 @@ const (
 	RejectedIDMissing   RejectedCode = "id_missing"
 	RejectedIDBad       RejectedCode = "id_bad"
 	RejectedIDDuplicate RejectedCode = "id_duplicate"
+	// RejectedIDReused is given by whoever knows the offices of earlier lists.
+	RejectedIDReused    RejectedCode = "id_reused"
 	RejectedNameMissing RejectedCode = "name_missing"
 	RejectedQuote       RejectedCode = "quote_not_closed"
 	RejectedCellTooLong RejectedCode = "cell_too_long"
@@ -31,6 +33,7 @@ var rejectedWords = map[RejectedCode][2]string{
 	RejectedIDMissing:   {"The row has no office id.", "La ligne n'a pas d'identifiant de structure."},
 	RejectedIDBad:       {"The office id is neither a number nor temp_<number>.", "L'identifiant n'est ni un nombre ni temp_<nombre>."},
 	RejectedIDDuplicate: {"The office stands in the file twice.", "La structure figure deux fois dans le fichier."},
+	RejectedIDReused:    {"The provisional id was another office's, to which past events point.", "L'identifiant provisoire était celui d'une autre structure, que citent des événements passés."},
 	RejectedNameMissing: {"The office has no name.", "La structure n'a pas de nom."},
 	RejectedQuote:       {"A quoted cell is not closed, or goes on after its quote.", "Un guillemet n'est pas fermé, ou du texte le suit."},
 	RejectedCellTooLong: {"A cell is longer than any that the list has.", "Une cellule est plus longue que tout ce que contient la liste."},
@@ -38,8 +41,12 @@ var rejectedWords = map[RejectedCode][2]string{
 }
 
 func reject(r record, code RejectedCode, format string, args ...any) *Rejection {
+	return rejectLine(r.line, code, fmt.Sprintf(format, args...))
+}
+
+func rejectLine(line int, code RejectedCode, detail string) *Rejection {
 	words := rejectedWords[code]
-	return &Rejection{Line: r.line, Code: code, Reason: words[0], ReasonFR: words[1], Detail: fmt.Sprintf(format, args...)}
+	return &Rejection{Line: line, Code: code, Reason: words[0], ReasonFR: words[1], Detail: detail}
 }
 
 // Refusal is the error for a file that is refused whole.

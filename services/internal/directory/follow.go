@@ -55,7 +55,7 @@ func (f *follower) handle(ctx context.Context, batch broker.Batch) error {
 		}
 		records = append(records, Record{Key: string(r.Key), Value: r.Value})
 	}
-	if err := errors.Join(append(problems, f.view.Apply(records...))...); err != nil {
+	if err := errors.Join(append(problems, f.view.applyUpTo(batch.Next, records))...); err != nil {
 		f.log.ErrorContext(ctx, "directory records are not readable", "error", err)
 	}
 	f.mu.Lock()

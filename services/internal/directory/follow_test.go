@@ -73,6 +73,16 @@ func TestAViewFollowsItsTopic(t *testing.T) {
 			t.Errorf("cnaf %v, ants %v, fs-2 %v", cnaf, ants, office)
 		}
 	})
+	t.Run("a writer that waits for its record finds it", func(t *testing.T) {
+		if err := v.Await(t.Context(), 8); err != nil {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := v.Await(ctx, 9); !errors.Is(err, context.Canceled) {
+			t.Errorf("waiting for what is not there ended with %v", err)
+		}
+	})
 	t.Run("what it cannot read is logged", func(t *testing.T) {
 		for _, want := range []string{"office/fs-1", "offset 9", "damaged"} {
 			if !strings.Contains(logged.String(), want) {

@@ -16,6 +16,7 @@ import (
 // use.
 type Snapshot struct {
 	version      uint64
+	next         int64 // offset after the last record taken in
 	participants map[string]*Participant
 	offices      map[string]*indexedOffice
 	services     map[string]*Service
@@ -50,6 +51,7 @@ func newSnapshot(version uint64) *Snapshot {
 // every record that could not be read; the key of such a one keeps its value.
 func (s *Snapshot) with(records []Record) (*Snapshot, error) {
 	next := newSnapshot(s.version + 1)
+	next.next = s.next
 	maps.Copy(next.participants, s.participants)
 	maps.Copy(next.offices, s.offices)
 	maps.Copy(next.services, s.services)

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 )
@@ -35,14 +36,18 @@ func NewViewOf(records ...Record) (*View, error) {
 
 // Apply takes records in as one change. The error names every record that could
 // not be read; all others are taken in.
-func (v *View) Apply(records ...Record) error {
+func (v *View) Apply(records ...Record) error { return v.applyUpTo(0, records) }
+
+// applyUpTo takes in records that stand on the topic before the offset next.
+func (v *View) applyUpTo(next int64, records []Record) error {
 	if len(records) == 0 {
 		return nil
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	next, err := v.now.Load().with(records)
-	v.now.Store(next)
+	now, err := v.now.Load().with(records)
+	now.next = max(now.next, next)
+	v.now.Store(now)
 	close(v.changed)
 	v.changed = make(chan struct{})
 	return err
@@ -80,6 +85,22 @@ func (v *View) Watch() (version uint64, changed <-chan struct{}) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.now.Load().version, v.changed
+}
+
+// Await waits until the view holds the record at the offset: for a writer that
+// must see what it wrote.
+func (v *View) Await(ctx context.Context, offset int64) error {
+	for {
+		_, changed := v.Watch()
+		if v.Snapshot().next > offset {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // Version grows by one with every batch of changes.
