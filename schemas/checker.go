@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/relais-fr/relais/schemas/internal/personal"
 )
 
 // checker looks at one payload and keeps the first fault it finds. Its methods
@@ -51,7 +53,7 @@ func (c *checker) faultIn(field, value, wrong string) {
 
 // personal refuses a value that has personal data in clear.
 func (c *checker) personal(field, value string) bool {
-	what := PersonalData(value)
+	what := personal.Data(value)
 	if what == "" {
 		return false
 	}
@@ -172,7 +174,7 @@ func (c *checker) theme(field, value string) {
 // only if it has the form of a code: anything else may be personal.
 func (c *checker) noCode(field, value string, tables ...string) {
 	what := "it"
-	if codeShaped(value) {
+	if personal.CodeShaped(value) {
 		what = strconv.Quote(value)
 	}
 	var names []string
@@ -182,15 +184,6 @@ func (c *checker) noCode(field, value string, tables ...string) {
 		}
 	}
 	c.faultIn(field, value, fmt.Sprintf("%s is not a code of the table %s: %s", what, strings.Join(tables, " or "), strings.Join(names, ", ")))
-}
-
-func codeShaped(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; (c < 'a' || c > 'z') && !digit(c) && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 40
 }
 
 // place takes what ParsePlace takes.
@@ -304,3 +297,5 @@ func (c *checker) each(field string, values []string, low, high int, check func(
 	}
 	c.at("", 0)
 }
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }

@@ -149,3 +149,8 @@ func (r *jsonReader) escapedText(start, i int) ([]byte, bool) {
 	}
 	return nil, r.wrong("the data ends in the middle of a string")
 }
+
+// wordByte is an ASCII letter or digit, or any byte beyond ASCII.
+func wordByte(c byte) bool {
+	return digit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
+}

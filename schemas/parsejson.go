@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strconv"
 	"time"
+
+	"github.com/relais-fr/relais/schemas/internal/personal"
 )
 
 // ParseJSON reads the JSON data of an event of the given type into a new payload,
@@ -154,7 +156,7 @@ func (r *jsonReader) field(s *shape) (int, bool) {
 		}
 	}
 	what := "it has a field that is"
-	if codeShaped(string(name)) {
+	if personal.CodeShaped(string(name)) {
 		what = strconv.Quote(string(name)) + " is"
 	}
 	return 0, r.wrong(fmt.Sprintf("%s not a field of %s, which has: %s", what, s.name, s.names()))

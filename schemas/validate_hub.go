@@ -1,6 +1,10 @@
 package schemas
 
-import "math"
+import (
+	"math"
+
+	"github.com/relais-fr/relais/schemas/internal/personal"
+)
 
 // hubEvent checks one of the hub's own events; false for any other payload.
 func (c *checker) hubEvent(payload any) bool {
@@ -51,7 +55,7 @@ func (c *checker) deliveryChanged(p *DeliveryChanged) {
 	c.code("channel", TableDeliveryChannel, p.Channel)
 	c.between("attempt", int64(p.Attempt), 0, math.MaxInt32)
 	c.id("event_id", p.EventID)
-	if p.ErrorCode != nil && !codeShaped(*p.ErrorCode) {
+	if p.ErrorCode != nil && !personal.CodeShaped(*p.ErrorCode) {
 		c.faultIn("error_code", *p.ErrorCode, "it is not a code such as http_503")
 	}
 	c.optTime("next_attempt", p.NextAttempt)

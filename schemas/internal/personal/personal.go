@@ -1,16 +1,14 @@
-package schemas
+// Package personal sees personal data in a text. It knows how e-mail addresses,
+// telephone numbers and French social security numbers are written, and which
+// words can hold none of them. What happens to a text that has some is for
+// package schemas to say, which shows it to everybody as PersonalData.
+package personal
 
 import "strings"
 
-// PersonalData says what in s looks like personal data: "an e-mail address", "a
-// telephone number" or "a social security number"; "" when nothing does. It is
-// conservative: it finds what is written the usual ways and stands by itself, not
-// digits inside a longer word, such as a UUID's. An opaque number that happens to
-// look like one needs a prefix.
-//
-// Validate looks at every string of a payload; the attributes of an event (its
-// id, its subject) are the gateway's to look at.
-func PersonalData(s string) string {
+// Data says what in s looks like personal data: "an e-mail address", "a telephone
+// number" or "a social security number"; "" when nothing does.
+func Data(s string) string {
 	if strings.IndexByte(s, 0xa0) >= 0 || strings.IndexByte(s, 0xe2) >= 0 {
 		s = typographicSpaces.Replace(s)
 	}
@@ -157,6 +155,18 @@ func keyOfNIR(number [15]byte) bool {
 		value = value*10 + int64(c-'0')
 	}
 	return 97-value%97 == int64(number[13]-'0')*10+int64(number[14]-'0')
+}
+
+// CodeShaped says whether s has the form of a code: 1 to 40 of lower-case letters,
+// digits, underscore and hyphen. Such a value may be repeated to whoever sent it;
+// anything else may be somebody's name.
+func CodeShaped(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; (c < 'a' || c > 'z') && !digit(c) && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 40
 }
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }

@@ -1,6 +1,9 @@
-package schemas
+package personal
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestPersonalDataInClearIsSeen(t *testing.T) {
 	tests := []struct{ name, in, want string }{
@@ -42,9 +45,25 @@ func TestPersonalDataInClearIsSeen(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := PersonalData(tt.in); got != tt.want {
-				t.Errorf("PersonalData(%q) = %q, want %q", tt.in, got, tt.want)
+			if got := Data(tt.in); got != tt.want {
+				t.Errorf("Data(%q) = %q, want %q", tt.in, got, tt.want)
 			}
 		})
 	}
+}
+
+// FuzzData looks for a crash, and for a finding that depends on what
+// stands around it.
+func FuzzData(f *testing.F) {
+	for _, seed := range []string{"06 12 34 56 78", "a@b.fr", "1850578006084", "2 69 05 2A 588 157 17", "+33 6", "0033", "\u00a0", "@"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if what := Data(s); what != "" && !slices.Contains([]string{"an e-mail address", "a telephone number", "a social security number"}, what) {
+			t.Errorf("it finds %q", what)
+		}
+		if Data(s) != "" && Data("x, "+s+" ,x") == "" {
+			t.Errorf("%q is not found among other words", s)
+		}
+	})
 }
