@@ -1,0 +1,252 @@
+package inbox
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/schemas/lifecycle"
+	"github.com/relais-fr/relais/services/inbox/internal/desk"
+	"github.com/relais-fr/relais/services/internal/directory"
+)
+
+// found bounds the offices that a search shows.
+const found = 20
+
+// home finds an office by what is typed.
+func (p *pages) home(f *frame, _ http.ResponseWriter, r *http.Request) (string, error) {
+	query := r.URL.Query().Get("q")
+	f.Title = f.T("home_title")
+	f.Body = struct {
+		Query   string
+		Offices []directory.Office
+	}{query, f.directory.Search(query, found)}
+	return "home.html", nil
+}
+
+// listView is one list of an office's page.
+type listView struct {
+	Name  desk.List
+	Title string
+	Cases []listed
+	Count int64
+	More  bool
+}
+
+func (p *pages) office(f *frame, _ http.ResponseWriter, r *http.Request) (string, error) {
+	today := schemas.DayOf(f.Now)
+	o, err := p.in.overview(r.Context(), f.Office.ID, today)
+	if err != nil {
+		return "", err
+	}
+	if err := p.bannerFor(f, r); err != nil {
+		return "", err
+	}
+	f.Title = f.Office.Name
+	f.After = streamID(p.in.partition(f.Office.ID), o.Office.Last-1)
+	var lists []listView
+	for _, l := range desk.Lists {
+		lists = append(lists, listView{Name: l, Title: f.T(string(l)), Cases: o.Lists[l], Count: o.Counts[l], More: o.Counts[l] > int64(len(o.Lists[l]))})
+	}
+	urgentFirst(lists[0].Cases)
+	f.Body = struct {
+		Lists      []listView
+		Visits     []visit
+		VisitCount int
+		Refusals   []desk.Refusal
+		Today      schemas.Day
+	}{lists, o.Visits[:min(shown, len(o.Visits))], len(o.Visits), latestFirst(o.Refusals), today}
+	return "office.html", nil
+}
+
+// find opens the case with a reference.
+func (p *pages) find(f *frame, w http.ResponseWriter, r *http.Request) (string, error) {
+	reference := strings.ToUpper(strings.TrimSpace(r.URL.Query().Get("reference")))
+	if len(reference) == 8 && !strings.Contains(reference, "-") {
+		reference = reference[:4] + "-" + reference[4:]
+	}
+	if !schemas.ValidReference(reference) {
+		return "", errNotFound
+	}
+	id, err := p.in.byReference(r.Context(), f.Office.ID, reference)
+	if err != nil {
+		return "", err
+	}
+	http.Redirect(w, r, f.CaseURL(id), http.StatusSeeOther)
+	return "", nil
+}
+
+// caseView is what a case's page shows.
+type caseView struct {
+	Case     *desk.Case
+	Parent   *desk.Case
+	Child    *desk.Case
+	Related  []*desk.Case
+	Timeline []lineView
+	Forms    []*form
+	Printed  bool
+	Pending  bool // it was handed in, and is not on the desk yet
+}
+
+func (p *pages) showCase(f *frame, _ http.ResponseWriter, r *http.Request) (string, error) {
+	id := r.PathValue("case")
+	dossier, timeline, office, err := p.in.dossier(r.Context(), f.Office.ID, schemas.Dossier(id))
+	if err == nil && dossier.Find(id) == nil {
+		err = errNotFound
+	}
+	if err := p.bannerFor(f, r); err != nil {
+		return "", err
+	}
+	if err != nil && (f.Banner == nil || !errors.Is(err, errNotFound)) {
+		return "", err
+	}
+	f.After = streamID(p.in.partition(f.Office.ID), office.Last-1)
+	if err != nil {
+		f.Title = f.T("sending")
+		f.Body = &caseView{Pending: true}
+		return "case.html", nil
+	}
+	c := dossier.Find(id)
+	v := &caseView{Case: c, Parent: dossier.Find(c.Parent), Child: dossier.Find(c.Child), Timeline: f.lines(timeline)}
+	for _, other := range dossier.Cases {
+		if other.ID != id {
+			v.Related = append(v.Related, other)
+		}
+	}
+	v.Printed = c.Kind == schemas.KindReferral && c.From == f.Office.ID
+	for _, a := range p.allowed(c, f.Office.ID, f.Now) {
+		values := hide(a, c)
+		for name, list := range valuesOf(a, c, f.Now) {
+			values[name] = list
+		}
+		v.Forms = append(v.Forms, f.newForm(a, c, values, nil))
+	}
+	f.Title = f.T(string(c.Kind)) + " " + c.Reference
+	f.Body = v
+	return "case.html", nil
+}
+
+// allowed are the actions that the tables allow the office on the case now.
+func (p *pages) allowed(c *desk.Case, office string, now time.Time) []*action {
+	machine, ok := lifecycle.ByKind(c.Kind)
+	hats := c.Hats(office)
+	if !ok || hats == 0 {
+		return nil
+	}
+	events := map[string]bool{}
+	for _, e := range machine.Allowed(c.Lifecycle(), hats, now) {
+		events[e] = true
+	}
+	var list []*action
+	for _, a := range p.actions {
+		switch a.name {
+		case actChild:
+			ok = c.State == lifecycle.Rerouted && !c.HasChild && hats&lifecycle.Recipient != 0
+		case actBook:
+			ok = c.Kind == schemas.KindReferral && !machine.Ended(c.State) && lifecycle.AfterBooking(c.State) == lifecycle.Scheduled
+		default:
+			ok = !a.opens && events[a.event]
+		}
+		if ok {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// reference is the sheet that the person takes along. It says to whom and under
+// which reference, and nothing about the person.
+func (p *pages) reference(f *frame, _ http.ResponseWriter, r *http.Request) (string, error) {
+	id := r.PathValue("case")
+	dossier, _, _, err := p.in.dossier(r.Context(), f.Office.ID, schemas.Dossier(id))
+	if err != nil {
+		return "", err
+	}
+	c := dossier.Find(id)
+	if c == nil || c.Kind != schemas.KindReferral {
+		return "", errNotFound
+	}
+	f.Title = f.T("reference") + " " + c.Reference
+	f.Body = c
+	return "reference.html", nil
+}
+
+// newForm shows the form of an action that opens a dossier. It may begin with
+// answers from the address: the visit from which a person is referred, say.
+func (p *pages) newForm(f *frame, _ http.ResponseWriter, r *http.Request) (string, error) {
+	a := p.byName[r.PathValue("action")]
+	if a == nil || !a.opens || a.on {
+		return "", errNotFound
+	}
+	values := hide(a, nil)
+	for name, list := range valuesOf(a, nil, f.Now) {
+		values[name] = list
+	}
+	if visit := r.URL.Query().Get("visit"); visit != "" {
+		values.Set(hiddenVisit, visit)
+	}
+	f.showForm(f.newForm(a, nil, values, nil))
+	return "form.html", nil
+}
+
+func (f *frame) showForm(shown *form) {
+	f.Title = shown.Title
+	f.Body = shown
+}
+
+// showVisit shows a visit in the forms by which it is corrected or taken back.
+func (p *pages) showVisit(f *frame, _ http.ResponseWriter, r *http.Request) (string, error) {
+	day, err := schemas.ParseDay(r.PathValue("day"))
+	if err != nil {
+		return "", errNotFound
+	}
+	v, err := p.in.visit(r.Context(), f.Office.ID, day, r.PathValue("visit"))
+	if err != nil {
+		return "", err
+	}
+	correct, void := p.byName[actCorrect], p.byName[actVoid]
+	values := visitValues(&v.VisitRecorded)
+	values.Set(hiddenEvent, newID())
+	values.Set(hiddenCase, v.Case)
+	voiding := map[string][]string{hiddenEvent: {newID()}, hiddenCase: {v.Case}}
+	f.Title = f.T("visit")
+	f.Body = struct {
+		Visit         visit
+		Correct, Void *form
+	}{v, f.newForm(correct, nil, values, nil), f.newForm(void, nil, voiding, nil)}
+	return "visit.html", nil
+}
+
+func urgentFirst(cases []listed) {
+	var urgent, others []listed
+	for _, c := range cases {
+		if c.Urgency == "immediate" {
+			urgent = append(urgent, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	copy(cases, append(urgent, others...))
+}
+
+func latestFirst(list []desk.Refusal) []desk.Refusal {
+	out := make([]desk.Refusal, len(list))
+	for i, r := range list {
+		out[len(list)-1-i] = r
+	}
+	return out
+}
+
+// handedInAt is when an event id of ours was made; the zero time for others.
+func handedInAt(event string) time.Time {
+	id, err := uuid.Parse(event)
+	if err != nil || id.Version() != 7 {
+		return time.Time{}
+	}
+	sec, nsec := id.Time().UnixTime()
+	return time.Unix(sec, nsec)
+}
