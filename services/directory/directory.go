@@ -20,6 +20,7 @@ import (
 	"strconv"
 
 	"github.com/relais-fr/relais/services"
+	"github.com/relais-fr/relais/services/internal/broker"
 	dir "github.com/relais-fr/relais/services/internal/directory"
 )
 
@@ -142,14 +143,17 @@ func (d *Directory) keepTopics(ctx context.Context) error {
 	made := map[string]bool{}
 	for {
 		_, changed := d.host.Directory.Watch()
+		var missing []broker.TopicSpec
 		for _, p := range d.host.Directory.Snapshot().Participants() {
-			if !p.HasTopics() || p.Closed() || made[p.ID] {
-				continue
+			if p.HasTopics() && !p.Closed() && !made[p.ID] {
+				missing = append(missing, services.ParticipantTopics(d.host.Settings, p.ID)...)
+				made[p.ID] = true
 			}
-			if err := d.host.Broker.EnsureTopics(ctx, services.ParticipantTopics(d.host.Settings, p.ID)...); err != nil {
-				return fmt.Errorf("make the topics of %s: %w", p.ID, err)
+		}
+		if missing != nil {
+			if err := d.host.Broker.EnsureTopics(ctx, missing...); err != nil {
+				return fmt.Errorf("make the participants' topics: %w", err)
 			}
-			made[p.ID] = true
 		}
 		select {
 		case <-ctx.Done():

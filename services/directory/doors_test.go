@@ -2,7 +2,10 @@ package directory
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"strings"
@@ -191,5 +194,54 @@ func TestTheOfficialListIsImportedWhole(t *testing.T) {
 	}
 	if again := r.plan(list, ""); len(again.Changes) != 0 || again.Unchanged != 2845 {
 		t.Errorf("the same list again would change %d offices", len(again.Changes))
+	}
+}
+
+// breaking is a publisher that fails after some records.
+type breaking struct {
+	publisher
+	after int
+}
+
+func (b *breaking) publish(ctx context.Context, records []dir.Record) error {
+	if b.after >= len(records) {
+		return b.publisher.publish(ctx, records)
+	}
+	n := b.after
+	b.after = math.MaxInt
+	if err := b.publisher.publish(ctx, records[:n]); err != nil {
+		return err
+	}
+	return errors.New("the broker is gone")
+}
+
+func TestAnImportThatBrokeOffIsTakenUpByANewPlan(t *testing.T) {
+	r := newRig(t, enginetest.NewKafka(t), testSettings())
+	r.imports.log = &breaking{publisher: r.log, after: 7}
+	list := listOf(offices(1, 20)...)
+	broken := r.plan(list, "")
+	if w := r.apply(broken); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "hand the list in again") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := r.apply(broken); w.Code != http.StatusConflict {
+		t.Errorf("the broken plan again: %d %s", w.Code, w.Body)
+	}
+	rest := r.plan(list, "")
+	if diff := cmp.Diff(map[ChangeKind]int{ChangeNew: 13}, rest.Counts); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	if w := r.apply(rest); w.Code != http.StatusOK {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestOnlyTheLatestPlansAreKept(t *testing.T) {
+	r := newRig(t, enginetest.NewKafka(t), testSettings())
+	first := r.plan(listOf(offices(1, 1)...), "")
+	for i := range keptPlans {
+		r.plan(listOf(offices(i+2, 1)...), "")
+	}
+	if w := r.apply(first); w.Code != http.StatusNotFound {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

@@ -50,7 +50,7 @@ var (
 )
 
 // keptPlans is how many plans are remembered; the oldest is forgotten first.
-const keptPlans = 8
+const keptPlans = 4
 
 // imports makes plans and applies them, one thing at a time.
 type imports struct {
@@ -181,6 +181,7 @@ func makePlan(now *dir.Snapshot, file []byte, asOf string) (*Plan, error) {
 		return nil, err
 	}
 	p.ID = p.identify()
+	p.List.Offices = nil // what the plan needs of them is in its records
 	return p, nil
 }
 

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -194,4 +195,43 @@ func FuzzFold(f *testing.F) {
 			t.Errorf("folded again, %q becomes %q", once, twice)
 		}
 	})
+}
+
+func country(b *testing.B) *View {
+	b.Helper()
+	var records []Record
+	for i := range 2845 {
+		records = append(records, recordOf(b, Office{
+			ID: fmt.Sprintf("fs-%d", i), Matricule: i, Name: fmt.Sprintf("France services de la commune %d", i),
+			Commune: fmt.Sprintf("Commune-sur-Rivière %d", i), Postcode: fmt.Sprintf("%05d", i*7), DepartmentName: "Haute-Vienne",
+		}))
+	}
+	return viewOf(b, records...)
+}
+
+func BenchmarkParticipant(b *testing.B) {
+	v := country(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		v.Participant("fs-563")
+	}
+}
+
+func BenchmarkSearch(b *testing.B) {
+	v := country(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		v.Search("france riviere 1956", 10)
+	}
+}
+
+func BenchmarkChange(b *testing.B) {
+	v := country(b)
+	change := recordOf(b, Office{ID: "fs-563", Name: "x"})
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := v.Apply(change); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
