@@ -1,8 +1,6 @@
 package broker_test
 
 import (
-	"context"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,53 +85,4 @@ func values(recs []broker.Record) []string {
 		all = append(all, string(r.Value))
 	}
 	return all
-}
-
-func TestAGroupSharesPartitionsOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		k := enginetest.NewKafka(t)
-		b := newBroker(t, k)
-		topic := makeTopic(t, b, "submitted", 4)
-		for p := range 4 {
-			if _, err := b.Produce(t.Context(), broker.Record{Topic: topic, Partition: p, Value: fmt.Append(nil, p)}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		got := make(chan string, 10)
-		done := make(chan error, 1)
-		go func() {
-			done <- b.Consume(ctx, "ledger", []string{topic}, func(ctx context.Context, c *broker.Claim) error {
-				offset, _, ok, err := c.Committed(ctx)
-				if err != nil || ok {
-					return fmt.Errorf("Committed = %d, %v, %v", offset, ok, err)
-				}
-				cursor := c.Cursor(0)
-				for {
-					batch, err := cursor.Fetch(ctx)
-					if err != nil {
-						return err
-					}
-					for _, r := range batch.Records {
-						got <- string(r.Value)
-					}
-					if err := c.Commit(ctx, batch.Next, broker.Pair{Next: batch.Next, Highest: 7}.String()); err != nil {
-						return err
-					}
-				}
-			})
-		}()
-		seen := map[string]bool{}
-		for range 4 {
-			seen[<-got] = true
-		}
-		synctest.Wait()
-		cancel()
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
-		if len(seen) != 4 {
-			t.Errorf("seen %v", seen)
-		}
-	})
 }

@@ -46,7 +46,8 @@ func (c *Claim) Committed(context.Context) (offset int64, metadata string, ok bo
 // what belongs to it, such as a Pair. Commits of one generation that come
 // together go together. It waits for the broker's answer, through faults that
 // pass; ErrGenerationOver says that the partition is another member's and that
-// nothing was stored.
+// nothing was stored. A handler whose context has ended may still commit what it
+// has done, with a context and a time limit of its own.
 func (c *Claim) Commit(ctx context.Context, offset int64, metadata string) error {
 	if err := c.gen.commit(ctx, c.tp, stored{offset, metadata, true}); err != nil {
 		return fmt.Errorf("commit %s of group %s: %w", c.tp, c.gen.group, err)
@@ -158,11 +159,11 @@ func (c *commit) finish(err error) {
 	close(c.done)
 }
 
-func (g *generation) commitLoop(ctx context.Context) error {
+func (g *generation) commitLoop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-g.wake:
 		}
 		g.mu.Lock()

@@ -36,8 +36,8 @@ const (
 // Consume. A handle that returns nil earlier is called again in the next
 // generation only.
 //
-// What handle has in hand when its generation ends may already be another
-// member's: only Claim.Commit is fenced.
+// What handle does after its context has ended may happen at the same time as
+// another member's work on the partition; only Claim.Commit is fenced.
 func (b *Broker) Consume(ctx context.Context, group string, topics []string, handle func(ctx context.Context, c *Claim) error) error {
 	if err := b.WaitTopics(ctx, topics...); err != nil {
 		return ended(ctx, err)
@@ -190,10 +190,20 @@ func (m *member) serve(ctx, genCtx context.Context, next *kafka.Generation) erro
 			return err
 		})
 	}
-	handlers.start(func(ctx context.Context) error { return gen.commitLoop(ctx) })
+	return m.await(handlers, gen)
+}
+
+// await commits for the handlers until the last of them has returned.
+func (m *member) await(handlers *errorGroup, gen *generation) error {
+	committing, stop := context.WithCancel(m.b.ctx)
+	var commits sync.WaitGroup
+	commits.Go(func() { gen.commitLoop(committing) })
 	<-handlers.ctx.Done()
+	err := handlers.wait()
+	stop()
+	commits.Wait()
 	gen.end()
-	return handlers.wait()
+	return err
 }
 
 func (m *member) claims(ctx context.Context, next *kafka.Generation) (*generation, []*Claim, error) {

@@ -63,7 +63,6 @@ func (c *Cursor) Position() int64 { return c.position }
 // error then, an error that is ErrOutOfRange when the log does not hold the
 // position, and a *RefusedError when this client may not read the topic.
 func (c *Cursor) Fetch(ctx context.Context) (Batch, error) {
-	started := time.Now()
 	var answer *fetchAnswer
 	err := c.b.retry(ctx, "fetch", func(ctx context.Context) (err error) {
 		answer, err = c.ask(ctx)
@@ -79,7 +78,7 @@ func (c *Cursor) Fetch(ctx context.Context) (Batch, error) {
 	}
 	batch := Batch{Topic: c.tp.topic, Partition: c.tp.partition, Records: got.records, Start: c.position, Next: got.next, End: end}
 	c.position = got.next
-	c.account(batch, got.damaged, time.Since(started))
+	c.account(batch, got.damaged)
 	return batch, nil
 }
 
@@ -104,12 +103,11 @@ func (c *Cursor) ask(ctx context.Context) (*fetchAnswer, error) {
 	}
 }
 
-func (c *Cursor) account(batch Batch, damaged int, took time.Duration) {
+func (c *Cursor) account(batch Batch, damaged int) {
 	m := c.b.metrics
 	if len(batch.Records) > 0 {
 		c.wait = firstWait
 		m.fetched.WithLabelValues(c.tp.topic).Add(float64(len(batch.Records)))
-		m.fetchSeconds.Observe(took.Seconds())
 	} else {
 		c.wait = min(2*c.wait, lastWait)
 	}

@@ -77,6 +77,7 @@ var definite = map[kafka.Error]bool{
 	kafka.InvalidRecord:               true,
 	kafka.InvalidGroupId:              true,
 	kafka.InconsistentGroupProtocol:   true,
+	kafka.InvalidSessionTimeout:       true,
 	kafka.SASLAuthenticationFailed:    true,
 	kafka.UnsupportedSASLMechanism:    true,
 }

@@ -16,7 +16,6 @@ type metrics struct {
 	bufferRecords  prometheus.Gauge
 	bufferFull     prometheus.Counter
 	fetched        *prometheus.CounterVec
-	fetchSeconds   prometheus.Histogram
 	lag            *prometheus.GaugeVec
 	rebuilds       *prometheus.CounterVec
 	generations    *prometheus.CounterVec
@@ -44,10 +43,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		bufferRecords: auto.NewGauge(prometheus.GaugeOpts{Name: "relais_produce_buffer_records", Help: "Records that wait to be acknowledged."}),
 		bufferFull:    auto.NewCounter(prometheus.CounterOpts{Name: "relais_produce_buffer_full_total", Help: "Records that found no room in the buffer."}),
 		fetched:       counter("relais_fetched_records_total", "Records read, by topic.", "topic"),
-		fetchSeconds: auto.NewHistogram(prometheus.HistogramOpts{
-			Name: "relais_fetch_duration_seconds", Help: "How long fetches took that brought records, the wait for them included.",
-			Buckets: seconds,
-		}),
 		lag: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "relais_consumer_lag_events", Help: "Records of the partition that the group has not read yet.",
 		}, []string{"group", "topic", "partition"}),

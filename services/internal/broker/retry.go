@@ -56,6 +56,9 @@ func (b *Broker) retry(ctx context.Context, what string, attempt func(ctx contex
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if b.ctx.Err() != nil {
+			return ErrClosed
+		}
 		if isDefinite(err) {
 			return err
 		}

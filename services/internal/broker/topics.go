@@ -141,7 +141,7 @@ func (b *Broker) Partitions(ctx context.Context, topic string) (int, error) {
 			return n, err
 		}
 		if waited == 25 {
-			b.log.Warn("waiting for a topic that does not exist", "topic", topic)
+			b.log.Warn("waiting for a topic that does not exist, or that its ACL hides from this client", "topic", topic)
 		}
 		select {
 		case <-ctx.Done():
