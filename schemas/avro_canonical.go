@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/relais-fr/relais/schemas/internal/strictjson"
 )
 
 // canonicalAvro writes a schema without white space: the attributes of Avro in
@@ -127,7 +129,7 @@ func (w *avroWriter) fields(t *avroType) {
 	w.b = append(w.b, ']')
 }
 
-func (w *avroWriter) text(s string) { w.b = appendJSONString(w.b, s) }
+func (w *avroWriter) text(s string) { w.b = strictjson.AppendString(w.b, s) }
 
 func (w *avroWriter) member(key, value string) {
 	w.b = append(w.b, ',')

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/relais-fr/relais/schemas/internal/strictjson"
 )
 
 // ParseStructured reads one CloudEvent in JSON. Its data stays as it is: the text
@@ -17,16 +19,16 @@ func ParseStructured(data []byte) (Event, error) {
 	if len(data) > MaxEventBytes {
 		return Event{}, refuse(ReasonTooLarge, fmt.Sprintf("the event has %d bytes, the limit is %d", len(data), MaxEventBytes))
 	}
-	p := structuredParser{r: jsonReader{data: data}}
-	if !p.r.members(p.member) || !p.r.end() {
-		return Event{}, refuse(ReasonMalformed, "the CloudEvent cannot be read as JSON: "+p.r.fault)
+	p := structuredParser{r: strictjson.New(data)}
+	if !p.r.Members(p.member) || !p.r.End() {
+		return Event{}, refuse(ReasonMalformed, "the CloudEvent cannot be read as JSON: "+p.r.Fault())
 	}
 	p.setData()
 	return p.b.finish()
 }
 
 type structuredParser struct {
-	r           jsonReader
+	r           strictjson.Scanner
 	b           eventBuilder
 	contentType string
 	// data and encoded are the JSON texts of data and data_base64, nil when absent.
@@ -37,7 +39,7 @@ type structuredParser struct {
 // member takes one member of the event; null is the same as absent.
 func (p *structuredParser) member(name []byte) bool {
 	if p.members++; p.members > MaxHeaders {
-		return p.r.wrong("too many members")
+		return p.r.Fail("too many members")
 	}
 	switch string(name) {
 	case "data":
@@ -62,7 +64,7 @@ func (p *structuredParser) member(name []byte) bool {
 
 func (p *structuredParser) once(into *[]byte, name string) bool {
 	// The depth is that of the data's own, plus the event around it.
-	value, ok := p.r.skip(MaxJSONDepth)
+	value, ok := p.r.Skip(MaxJSONDepth)
 	if *into != nil {
 		p.b.refuse(ReasonMalformed, "the member %s stands there twice", name)
 	}
@@ -75,12 +77,12 @@ func (p *structuredParser) once(into *[]byte, name string) bool {
 // attribute reads the value of an attribute as a header has it: CloudEvents lets
 // an extension be a boolean or a whole number too.
 func (p *structuredParser) attribute(name string) (value string, isPresent, ok bool) {
-	p.r.space()
-	if p.r.pos < len(p.r.data) && p.r.data[p.r.pos] == '"' {
-		text, ok := p.r.text(shapeText)
+	p.r.Space()
+	if p.r.Peek() == '"' {
+		text, ok := p.r.Text("a string")
 		return string(text), ok, ok
 	}
-	raw, ok := p.r.skip(MaxJSONDepth)
+	raw, ok := p.r.Skip(MaxJSONDepth)
 	if !ok || string(raw) == "null" {
 		return "", false, ok
 	}
@@ -107,10 +109,10 @@ func (p *structuredParser) setData() {
 		}
 		p.b.setData(JSONContentType, p.data)
 	case p.encoded != nil:
-		r := jsonReader{data: p.encoded}
-		text, _ := r.text(shapeText)
+		r := strictjson.New(p.encoded)
+		text, _ := r.Text("a string")
 		raw, err := base64.StdEncoding.Strict().AppendDecode(nil, text)
-		if r.fault != "" || err != nil {
+		if r.Fault() != "" || err != nil {
 			p.b.refuse(ReasonMalformed, "data_base64 is not base64")
 			return
 		}
@@ -122,21 +124,21 @@ func (p *structuredParser) setData() {
 // not judged otherwise, so that they can be answered one by one. The error is a
 // *Refusal of the batch as a whole: not a JSON list, or more than most events.
 func SplitBatch(data []byte, most int) ([][]byte, error) {
-	r := jsonReader{data: data}
+	r := strictjson.New(data)
 	var events [][]byte
-	ok := r.items(func() bool {
+	ok := r.Items(func() bool {
 		if len(events) == most {
 			return false
 		}
-		event, ok := r.skip(MaxJSONDepth + 1)
+		event, ok := r.Skip(MaxJSONDepth + 1)
 		events = append(events, event)
 		return ok
 	})
-	if !ok && r.fault == "" {
+	if !ok && r.Fault() == "" {
 		return nil, refuse(ReasonTooLarge, fmt.Sprintf("the batch has more than %d events", most))
 	}
-	if !r.end() {
-		return nil, refuse(ReasonMalformed, "the batch is not a JSON list of events: "+r.fault)
+	if !r.End() {
+		return nil, refuse(ReasonMalformed, "the batch is not a JSON list of events: "+r.Fault())
 	}
 	return events, nil
 }
@@ -148,8 +150,8 @@ func MarshalStructured(e Event, payload any) ([]byte, error) {
 	b := append(make([]byte, 0, 1024), `{"specversion":"1.0"`...)
 	add := func(name, value string) {
 		if value != "" {
-			b = append(appendJSONString(append(b, ','), name), ':')
-			b = appendJSONString(b, value)
+			b = append(strictjson.AppendString(append(b, ','), name), ':')
+			b = strictjson.AppendString(b, value)
 		}
 	}
 	add("id", e.ID)

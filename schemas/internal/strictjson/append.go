@@ -1,12 +1,12 @@
-package schemas
+package strictjson
 
 import "unicode/utf8"
 
 const hexDigits = "0123456789abcdef"
 
-// appendJSONString appends s as a JSON string with as few escapes as JSON allows
+// AppendString appends s as a JSON string with as few escapes as JSON allows
 // (RFC 8785); what is not UTF-8 becomes U+FFFD.
-func appendJSONString(b []byte, s string) []byte {
+func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
