@@ -1,0 +1,41 @@
+package gateway
+
+import (
+	"net/http"
+
+	"github.com/relais-fr/relais/schemas"
+)
+
+// batch takes a JSON batch of CloudEvents and answers event by event, in order.
+// One that is refused does not disturb the others.
+func (q *request) batch() {
+	data, err := q.body(maxBatchBody)
+	if err != nil {
+		q.refuseAll(err)
+		return
+	}
+	items, err := schemas.SplitBatch(data, maxBatchEvents)
+	if err != nil {
+		q.refuseAll(err)
+		return
+	}
+	if !q.allow(len(items)) {
+		return
+	}
+	ctx := q.r.Context()
+	l := q.newLane(false)
+	all := make([]*submission, len(items))
+	for i, item := range items {
+		event, err := schemas.ParseStructured(item)
+		all[i] = q.submit(ctx, l, event, err)
+	}
+	for _, s := range all {
+		s.acknowledge(ctx)
+	}
+	answers := make([]answer, len(all))
+	for i, s := range all {
+		s.await(ctx)
+		answers[i] = s.answer
+	}
+	writeJSON(q.w, http.StatusOK, answers)
+}

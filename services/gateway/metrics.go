@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services/internal/auth"
+	"github.com/relais-fr/relais/services/internal/telemetry"
+)
+
+// Labels for what is folded: offices are 2,845, and what is not in the catalogue
+// may be anything.
+const (
+	labelOffices = "offices"
+	labelUnknown = "unknown"
+)
+
+// Stages of the road within the gateway.
+const (
+	stageForm   = "form"   // one event through the rules
+	stageAppend = "append" // from its enqueueing to its acknowledgement
+)
+
+type metrics struct {
+	ingested    *prometheus.CounterVec
+	rejected    *prometheus.CounterVec
+	ignored     *prometheus.CounterVec
+	quarantined *prometheus.CounterVec
+	form        prometheus.Observer
+	appended    prometheus.Observer
+	open        prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	auto := promauto.With(reg)
+	stages := telemetry.StageDuration(reg)
+	return &metrics{
+		ingested: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "relais_events_ingested_total",
+			Help: "Events accepted by form and acknowledged by the log, by who handed them in (offices as one).",
+		}, []string{"operator", "event_type", "channel"}),
+		rejected: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "relais_events_rejected_total",
+			Help: "Events refused at a door, by who handed them in (offices as one) and reason.",
+		}, []string{"operator", "reason"}),
+		ignored: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "relais_attributes_ignored_total",
+			Help: "Attributes dropped because they are the hub's own or known to nobody.",
+		}, []string{"operator"}),
+		quarantined: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "relais_quarantined_total",
+			Help: "Records of `from` topics that could not be read, by whose topic it was.",
+		}, []string{"operator"}),
+		form:     stages.WithLabelValues(stageForm),
+		appended: stages.WithLabelValues(stageAppend),
+		open: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "relais_gateway_doors_open",
+			Help: "1 while the doors accept events.",
+		}),
+	}
+}
+
+// accepted counts an acknowledged event.
+func (m *metrics) accepted(by auth.Principal, r ruling, channel string, since time.Time) {
+	m.ingested.WithLabelValues(operatorLabel(by), r.entry.Name, channel).Inc()
+	if n := len(r.ignored); n > 0 {
+		m.ignored.WithLabelValues(operatorLabel(by)).Add(float64(n))
+	}
+	m.appended.Observe(time.Since(since).Seconds())
+}
+
+// refused counts an event that was refused at a door.
+func (m *metrics) refused(by auth.Principal, reason string) {
+	m.rejected.WithLabelValues(operatorLabel(by), reason).Inc()
+}
+
+// operatorLabel is who hands in: participants that are no offices are few, and
+// the directory knows each.
+func operatorLabel(by auth.Principal) string {
+	switch by.Role {
+	case schemas.RoleOffice:
+		return labelOffices
+	case schemas.RoleOperator, schemas.RolePartner, schemas.RoleFeeder, schemas.RoleHub, schemas.RoleAdmin:
+		return by.ID
+	case schemas.RoleSender, schemas.RoleRecipient, schemas.RoleSubmitter, schemas.RoleAddressee, schemas.RoleObservatory:
+	}
+	return labelUnknown
+}

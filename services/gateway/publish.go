@@ -1,0 +1,152 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services/internal/broker"
+)
+
+// record is the event as it goes to `relais.submitted`: on the partition of its
+// dossier, with the received time as the record's own.
+func (g *Gateway) record(e schemas.Event) broker.Record {
+	key := []byte(e.Extensions[schemas.AttrPartitionKey])
+	received, err := time.Parse(receivedLayout, e.Extensions[schemas.AttrReceivedTime])
+	if err != nil {
+		panic(err)
+	}
+	return broker.Record{
+		Topic: g.submitted, Partition: broker.PartitionOf(key, g.partitions),
+		Key: key, Value: e.Data, Headers: schemas.Headers(e), Time: received,
+	}
+}
+
+// roomPause is how long an event waits before it is offered again to a full
+// buffer.
+const roomPause = 5 * time.Millisecond
+
+// enqueueWhenRoom enqueues the record, waiting for room in the buffer. The error
+// is ctx's.
+func (g *Gateway) enqueueWhenRoom(ctx context.Context, rec broker.Record) (*broker.Ack, error) {
+	for {
+		ack := g.broker.Enqueue(rec)
+		if !isBufferFull(ack) {
+			return ack, nil
+		}
+		if err := pause(ctx, roomPause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func isBufferFull(ack *broker.Ack) bool {
+	select {
+	case <-ack.Done():
+		_, err := ack.Wait(context.Background())
+		return errors.Is(err, broker.ErrBufferFull)
+	default:
+		return false
+	}
+}
+
+// pause waits for d; the error is ctx's.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// errEarlier says that an earlier event of the same dossier, from the same
+// caller, was not written: this one was not sent, lest it overtake.
+var errEarlier = errors.New("an earlier event of the same dossier was not taken")
+
+// maxLaneKeys bounds what a lane remembers before it forgets what is settled.
+const maxLaneKeys = 8192
+
+// lane hands in the events of one caller, who sends the later ones of a dossier
+// only once the earlier are acknowledged: a record that failed must not be
+// overtaken. It is not safe for concurrent use.
+type lane struct {
+	g *Gateway
+	// patient waits for room in a full buffer instead of giving up.
+	patient bool
+	last    map[string]*broker.Ack
+	failed  map[string]bool
+}
+
+func (g *Gateway) newLane(patient bool) *lane {
+	return &lane{g: g, patient: patient, last: map[string]*broker.Ack{}, failed: map[string]bool{}}
+}
+
+// sent is an event on its way: its fate is told by the ack.
+type sent struct {
+	partition int
+	ack       *broker.Ack
+}
+
+// send enqueues the event. The error is errEarlier, broker.ErrBufferFull or
+// ctx's; the event was then not sent.
+func (l *lane) send(ctx context.Context, e schemas.Event) (sent, error) {
+	dossier := e.Extensions[schemas.AttrPartitionKey]
+	if err := l.settle(ctx, dossier); err != nil {
+		return sent{}, err
+	}
+	rec := l.g.record(e)
+	var ack *broker.Ack
+	if l.patient {
+		var err error
+		if ack, err = l.g.enqueueWhenRoom(ctx, rec); err != nil {
+			return sent{}, err
+		}
+	} else if ack = l.g.broker.Enqueue(rec); isBufferFull(ack) {
+		l.failed[dossier] = true
+		return sent{}, broker.ErrBufferFull
+	}
+	if len(l.last) >= maxLaneKeys {
+		l.forgetSettled()
+	}
+	l.last[dossier] = ack
+	return sent{partition: rec.Partition, ack: ack}, nil
+}
+
+// settle waits until what was sent of the dossier is acknowledged.
+func (l *lane) settle(ctx context.Context, dossier string) error {
+	if l.failed[dossier] {
+		return errEarlier
+	}
+	ack, ok := l.last[dossier]
+	if !ok {
+		return nil
+	}
+	limit, cancel := context.WithTimeout(ctx, ackLimit)
+	defer cancel()
+	if _, err := ack.Wait(limit); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		l.failed[dossier] = true
+		return errEarlier
+	}
+	delete(l.last, dossier)
+	return nil
+}
+
+func (l *lane) forgetSettled() {
+	for dossier, ack := range l.last {
+		select {
+		case <-ack.Done():
+			if _, err := ack.Wait(context.Background()); err != nil {
+				l.failed[dossier] = true
+			}
+			delete(l.last, dossier)
+		default:
+		}
+	}
+}
