@@ -200,7 +200,7 @@ func (b *Broker) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	// The transport answers from its memory; only a fresh one asks the cluster.
-	b.refresh()
+	b.refreshNow()
 	if _, err := b.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{}}); err != nil {
 		return fmt.Errorf("no Kafka broker answers at %s: %w", strings.Join(b.cfg.Brokers, ", "), err)
 	}

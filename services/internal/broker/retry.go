@@ -96,3 +96,12 @@ func (b *Broker) refresh() {
 		b.transport.CloseIdleConnections()
 	}
 }
+
+// refreshNow does so however short a time ago it was done: what is asked next
+// must not be answered from memory.
+func (b *Broker) refreshNow() {
+	b.refreshed.mu.Lock()
+	defer b.refreshed.mu.Unlock()
+	b.refreshed.at = time.Now()
+	b.transport.CloseIdleConnections()
+}

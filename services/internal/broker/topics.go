@@ -23,7 +23,7 @@ type TopicSpec struct {
 // left as it is; if its number of partitions is another one, the error says so
 // in a sentence, because keys would land elsewhere than before.
 func (b *Broker) EnsureTopics(ctx context.Context, specs ...TopicSpec) error {
-	b.refresh()
+	b.refreshNow()
 	var missing []TopicSpec
 	for _, spec := range specs {
 		n, err := b.lookup(ctx, spec.Name)
@@ -114,7 +114,7 @@ func (b *Broker) DeleteTopics(ctx context.Context, names ...string) error {
 				return &RefusedError{Topic: topic, Partition: -1, Err: err}
 			}
 		}
-		b.refresh()
+		b.refreshNow()
 		return nil
 	})
 }
@@ -172,7 +172,7 @@ func (b *Broker) lookup(ctx context.Context, topic string) (n int, err error) {
 
 // Topics is the names of all topics that the cluster lets this client see.
 func (b *Broker) Topics(ctx context.Context) (names []string, err error) {
-	b.refresh()
+	b.refreshNow()
 	err = b.retry(ctx, "metadata", func(ctx context.Context) error {
 		res, err := b.client.Metadata(ctx, &kafka.MetadataRequest{})
 		if err != nil {
