@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/relais-fr/relais/cmd/hubctl/internal/door"
+)
+
+func caseShowCommand() command {
+	return command{
+		name: "case show", args: "ID", short: "show a case: its state, its parties, what happened",
+		long: `
+Shows the dossier that a case stands in, as the log tells it: each case's state and
+parties, and the timeline with refusals and repeats. Only parties and admins see a
+case. What is sealed stays out.
+
+  hubctl case show 018f7b1e-…
+  hubctl case show --as cnaf 018f7b1e-… --json`,
+		set: func(flags *flag.FlagSet) func(context.Context, *call) error {
+			as := flags.String("as", admin, "`participant` who looks")
+			asJSON := flags.Bool("json", false, "print the hub's answer as it is")
+			return func(ctx context.Context, c *call) error {
+				if len(c.args) != 1 {
+					return usage("give the id of one case")
+				}
+				client, err := c.client(*as)
+				if err != nil {
+					return err
+				}
+				answer, err := client.Bytes(ctx, door.Request{Method: http.MethodGet, Path: "/v1/cases/" + url.PathEscape(c.args[0])})
+				if err != nil || *asJSON {
+					_, werr := c.out.Write(answer)
+					return firstError(err, werr)
+				}
+				return printCase(c.out, answer)
+			}
+		},
+	}
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// history is what the hub tells of a dossier.
+type history struct {
+	Dossier string `json:"dossier"`
+	Cases   []struct {
+		Case    string   `json:"case"`
+		Kind    string   `json:"kind"`
+		State   string   `json:"state"`
+		StateFR string   `json:"state_fr"`
+		Since   string   `json:"since"`
+		Parties []string `json:"parties"`
+	} `json:"cases"`
+	Timeline []struct {
+		Place    string          `json:"place"`
+		Outcome  string          `json:"outcome"`
+		Type     string          `json:"type"`
+		Case     string          `json:"case"`
+		Sequence int64           `json:"sequence"`
+		Source   string          `json:"source"`
+		Received string          `json:"receivedtime"`
+		Reason   string          `json:"reason"`
+		Detail   string          `json:"detail"`
+		First    string          `json:"first"`
+		Data     json.RawMessage `json:"data"`
+	} `json:"timeline"`
+}
+
+func printCase(w io.Writer, answer []byte) error {
+	var h history
+	if err := json.Unmarshal(answer, &h); err != nil {
+		return fmt.Errorf("the hub's answer is not what was expected: %w", err)
+	}
+	fmt.Fprintf(w, "dossier %s\n\n", h.Dossier)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range h.Cases {
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\tsince %s\t%s\n", c.Kind, c.State, c.StateFR, c.Case, localTime(c.Since), strings.Join(c.Parties, ", "))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	for _, s := range h.Timeline {
+		mark := ""
+		if s.Sequence > 0 {
+			mark = fmt.Sprintf("#%d", s.Sequence)
+		}
+		what := fields(s.Data)
+		switch s.Outcome {
+		case "refusal":
+			what = "refused: " + strings.TrimSpace(s.Reason+" "+s.Detail)
+		case "repeat":
+			what = "repeat of " + s.First
+		}
+		line := fmt.Sprintf("  %s  %-4s %-20s %s  %s", localTime(s.Received), mark, typeName(s.Type), strings.TrimPrefix(s.Source, "/participants/"), what)
+		if s.Case != h.Dossier && s.Case != "" {
+			line += "  (" + s.Case + ")"
+		}
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
+	}
+	return nil
+}
+
+// localTime is a time of the hub's in the machine's own zone, to the second; what
+// is none stays as it is.
+func localTime(text string) string {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return text
+	}
+	return t.Local().Format(time.DateTime)
+}

@@ -1,0 +1,143 @@
+// Package door is hubctl's way to the hub: its public and admin doors over HTTP,
+// and the problem documents in which they answer. It knows no command.
+package door
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// maxAnswer bounds an answer that is read as a whole.
+const maxAnswer = 64 << 20
+
+// Client talks to one hub as one participant. It is safe for concurrent use.
+type Client struct {
+	base  *url.URL
+	token string
+	http  *http.Client
+}
+
+// New makes a client of the hub at base, such as http://127.0.0.1:8080. The error
+// says what is wrong with base.
+func New(base, token string) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("the hub's address is %q: give it as http://host:port", base)
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	transport.DialContext = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
+	return &Client{base: u, token: token, http: &http.Client{Transport: transport}}, nil
+}
+
+// Base is the hub's address.
+func (c *Client) Base() string { return c.base.String() }
+
+// Request is what is asked of a door. Path is escaped and may hold a query.
+type Request struct {
+	Method, Path string
+	Header       http.Header
+	Body         []byte
+}
+
+// Do sends the request. An answer that is no success comes back as a *Problem; a
+// hub that cannot be reached as an *AwayError. The caller closes the body.
+func (c *Client) Do(ctx context.Context, q Request) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, q.Method, c.base.String()+q.Path, bytes.NewReader(q.Body))
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range q.Header {
+		r.Header[name] = values
+	}
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	r.Header.Set("User-Agent", "hubctl")
+	res, err := c.http.Do(r)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, &AwayError{Hub: c.Base(), Err: unwrapURL(err)}
+	}
+	if res.StatusCode/100 == 2 {
+		return res, nil
+	}
+	defer func() { _ = res.Body.Close() }()
+	return nil, readProblem(res)
+}
+
+func unwrapURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// JSON sends the request and reads the answer into v.
+func (c *Client) JSON(ctx context.Context, q Request, v any) error {
+	data, err := c.Bytes(ctx, q)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("the answer of %s %s is not what was expected: %w", q.Method, q.Path, err)
+	}
+	return nil
+}
+
+// Bytes sends the request and reads the whole answer.
+func (c *Client) Bytes(ctx context.Context, q Request) ([]byte, error) {
+	res, err := c.Do(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, &AwayError{Hub: c.Base(), Err: err}
+	case len(data) > maxAnswer:
+		return nil, fmt.Errorf("the answer of %s %s is larger than %d bytes", q.Method, q.Path, maxAnswer)
+	}
+	return data, nil
+}
+
+// Get asks for path and reads the answer into v.
+func (c *Client) Get(ctx context.Context, path string, v any) error {
+	return c.JSON(ctx, Request{Method: http.MethodGet, Path: path}, v)
+}
+
+// AwayError says that no hub answered. Nothing is known of what was asked.
+type AwayError struct {
+	Hub string
+	Err error
+}
+
+func (e *AwayError) Error() string {
+	if errors.Is(e.Err, syscall.ECONNREFUSED) {
+		return fmt.Sprintf("no hub listens at %s: start it, or give its address with --hub", e.Hub)
+	}
+	return fmt.Sprintf("the hub at %s does not answer (%v): see whether it runs, or give another address with --hub", e.Hub, e.Err)
+}
+
+func (e *AwayError) Unwrap() error { return e.Err }
+
+// Passing says whether a later try of the same may succeed: the hub is away, not
+// ready, or asks to be left alone for a moment.
+func Passing(err error) bool {
+	var away *AwayError
+	var p *Problem
+	return errors.As(err, &away) || errors.As(err, &p) && p.Passing()
+}
