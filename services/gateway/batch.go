@@ -26,7 +26,7 @@ func (q *request) batch() {
 	l := q.newLane(false)
 	all := make([]*submission, len(items))
 	for i, item := range items {
-		event, err := schemas.ParseStructured(item)
+		event, err := structuredEvent(item, q.by, channelHTTP)
 		all[i] = q.submit(ctx, l, event, err)
 	}
 	for _, s := range all {

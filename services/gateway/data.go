@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/relais-fr/relais/schemas"
@@ -11,9 +12,6 @@ import (
 // dataReadable decodes the data, framed Avro or JSON, and holds it against the
 // published language.
 func (h *hearing) dataReadable(ctx context.Context) error {
-	if len(h.event.Data) > schemas.MaxDataBytes {
-		return refuse(schemas.ReasonTooLarge, "data: %d bytes, at most %d", len(h.event.Data), schemas.MaxDataBytes)
-	}
 	payload, err := h.decode(ctx)
 	if err != nil {
 		return registryTrouble(err)
@@ -66,11 +64,12 @@ func (h *hearing) dataCanonical(ctx context.Context) error {
 	if err != nil {
 		return registryTrouble(err)
 	}
-	if len(framed) > schemas.MaxDataBytes {
-		return refuse(schemas.ReasonTooLarge, "data: %d bytes, at most %d", len(framed), schemas.MaxDataBytes)
+	id, ok := schemas.SchemaID(framed)
+	if !ok {
+		panic("the codec's own framing cannot be read")
 	}
 	h.event.Data = framed
 	h.event.DataContentType = schemas.AvroContentType
-	h.event.DataSchema = h.schemaURL + schemaIDOf(framed)
+	h.event.DataSchema = h.schemaURL + strconv.Itoa(id)
 	return nil
 }

@@ -62,7 +62,7 @@ func (g *Gateway) ruleOnce(ctx context.Context, by auth.Principal, rec *broker.R
 	h := &handed{g: g, by: by, origin: rec, since: time.Now()}
 	c := claim{by: by, channel: channelKafka, key: rec.Key}
 	var err error
-	if c.event, err = readRecord(rec); err == nil {
+	if c.event, err = readRecord(rec, by); err == nil {
 		h.ruling, h.hearing, err = g.judge.judge(ctx, c)
 	} else {
 		// What could be read of it may be enough to tell its sender.
@@ -87,11 +87,11 @@ func (g *Gateway) ruleOnce(ctx context.Context, by auth.Principal, rec *broker.R
 }
 
 // readRecord reads the event of a record from outside.
-func readRecord(rec *broker.Record) (schemas.Event, error) {
+func readRecord(rec *broker.Record, by auth.Principal) (schemas.Event, error) {
 	if rec.Unreadable != nil {
 		return schemas.Event{}, refuse(schemas.ReasonMalformed, "record: its batch cannot be unpacked")
 	}
-	return schemas.FromRecord(rec.Headers, rec.Value)
+	return recordEvent(rec.Headers, rec.Value, by, channelKafka)
 }
 
 func (h *handed) dossier() string { return h.event.Extensions[schemas.AttrPartitionKey] }

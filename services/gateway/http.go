@@ -148,9 +148,9 @@ func (q *request) single(structured bool) {
 	}
 	var event schemas.Event
 	if structured {
-		event, err = schemas.ParseStructured(data)
+		event, err = structuredEvent(data, q.by, channelHTTP)
 	} else {
-		event, err = binaryEvent(q.r.Header, data)
+		event, err = binaryEvent(q.r.Header, data, q.by)
 	}
 	ctx := q.r.Context()
 	s := q.submit(ctx, q.newLane(false), event, err)

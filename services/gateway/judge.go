@@ -175,15 +175,8 @@ func impersonal(name, value string) error {
 	return nil
 }
 
-// speaksForSource wants a source for which the one who hands in may speak. A
-// source left out is the sender's own.
+// speaksForSource wants a source for which the one who hands in may speak.
 func (h *hearing) speaksForSource(context.Context) error {
-	if h.event.Source == "" {
-		if h.by.Role == schemas.RoleFeeder || h.by.ID == schemas.OfficesParticipant {
-			return refuse(schemas.ReasonMalformed, "source: required from one who hands in for others: /participants/<office>/%s", h.by.ID)
-		}
-		h.event.Source = schemas.Source(h.by.ID, h.channel)
-	}
 	participant, system, err := schemas.ParseSource(h.event.Source)
 	if err != nil {
 		return refuse(schemas.ReasonMalformed, "source: /participants/<participant>/<system>")

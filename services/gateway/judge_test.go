@@ -40,6 +40,8 @@ func attempts() []attempt {
 		{name: "a feeder for an office", by: "feeder", wire: visit(attr("source", "/participants/fs-2/feeder"), replace("fs-1", "fs-2")), want: unread},
 		{name: "a feeder's record of the past", by: "feeder", wire: visit(attr("source", "/participants/fs-1/feeder"), attr("history", "true")), want: unread},
 		{name: "no subject on an event that opens a case", by: "fs-1", wire: referral(attr("subject", "")), key: "-", want: unread},
+		{name: "no source on an office's own event", by: "cnaf", wire: answered(attr("source", "")), want: unread},
+		{name: "no source by a feeder", by: "feeder", wire: visit(attr("source", "")), want: schemas.ReasonMalformed},
 		{name: "no time", by: "fs-1", wire: referral(attr("time", "")), want: unread},
 		{name: "a time tomorrow", by: "fs-1", wire: referral(attr("time", soon)), want: unread},
 		{name: "no record key on an event that opens a case", by: "fs-1", wire: referral(), key: "-", want: unread},

@@ -99,7 +99,7 @@ func (q *request) readLines(ctx context.Context, body *bufio.Reader, lines chan<
 	for n := 1; ctx.Err() == nil; n++ {
 		var err error
 		line, err = readLine(body, line[:0])
-		event, broken, skip := readEvent(line, err)
+		event, broken, skip := q.readEvent(line, err)
 		if !skip {
 			if q.limiter.pace(ctx, q.by) != nil {
 				return
@@ -120,7 +120,7 @@ func (q *request) readLines(ctx context.Context, body *bufio.Reader, lines chan<
 
 // readEvent reads the event of a line. A blank line is skipped, and so is one that
 // did not arrive whole.
-func readEvent(line []byte, err error) (event schemas.Event, broken error, skip bool) {
+func (q *request) readEvent(line []byte, err error) (event schemas.Event, broken error, skip bool) {
 	switch {
 	case errors.Is(err, errLineTooLong):
 		return event, refuse(schemas.ReasonTooLarge, "line: at most %d bytes", maxLine), false
@@ -131,7 +131,7 @@ func readEvent(line []byte, err error) (event schemas.Event, broken error, skip 
 	if line = bytes.TrimSpace(line); len(line) == 0 {
 		return event, nil, true
 	}
-	event, broken = schemas.ParseStructured(line)
+	event, broken = structuredEvent(line, q.by, channelHTTP)
 	return event, broken, false
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services/internal/auth"
 )
 
 // Bounds of what one request may carry, packed and unpacked alike.
@@ -82,7 +84,7 @@ const ceHeader = "Ce-"
 
 // binaryEvent reads a CloudEvent in HTTP's binary mode. It is turned into what it
 // would be on Kafka, so that both doors read it by the same code.
-func binaryEvent(header http.Header, body []byte) (schemas.Event, error) {
+func binaryEvent(header http.Header, body []byte, by auth.Principal) (schemas.Event, error) {
 	headers := make([]schemas.Header, 0, 16)
 	for name, values := range header {
 		attr, ok := strings.CutPrefix(name, ceHeader)
@@ -107,7 +109,46 @@ func binaryEvent(header http.Header, body []byte) (schemas.Event, error) {
 		headers = append(headers, schemas.Header{Key: headerPrefix + schemas.AttrTraceParent, Value: []byte(trace)})
 	}
 	headers = append(headers, schemas.Header{Key: "content-type", Value: []byte(mediaType(header.Get("Content-Type")))})
-	return schemas.FromRecord(headers, body)
+	return recordEvent(headers, body, by, channelHTTP)
+}
+
+// recordEvent reads the event of a record from outside. A source left out is the
+// sender's own, where it speaks for nobody else.
+func recordEvent(headers []schemas.Header, value []byte, by auth.Principal, channel string) (schemas.Event, error) {
+	e, err := schemas.FromRecord(headers, value)
+	if err == nil || e.Source != "" || !speaksForItself(by) {
+		return e, err
+	}
+	for _, h := range headers {
+		if strings.EqualFold(h.Key, "content-type") && strings.HasPrefix(mediaType(string(h.Value)), schemas.StructuredContentType) {
+			return structuredEvent(value, by, channel)
+		}
+	}
+	source := schemas.Header{Key: headerPrefix + "source", Value: []byte(schemas.Source(by.ID, channel))}
+	return schemas.FromRecord(append(slices.Clone(headers), source), value)
+}
+
+// structuredEvent reads one JSON CloudEvent, with the sender's own source where it
+// was left out.
+func structuredEvent(data []byte, by auth.Principal, channel string) (schemas.Event, error) {
+	e, err := schemas.ParseStructured(data)
+	if err == nil || e.Source != "" || !speaksForItself(by) {
+		return e, err
+	}
+	members, ok := bytes.CutPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{"))
+	if !ok {
+		return e, err
+	}
+	return schemas.ParseStructured(append([]byte(`{"source":"`+schemas.Source(by.ID, channel)+`",`), members...))
+}
+
+func speaksForItself(by auth.Principal) bool {
+	switch by.Role {
+	case schemas.RoleOffice, schemas.RoleOperator, schemas.RolePartner:
+		return true
+	case schemas.RoleFeeder, schemas.RoleHub, schemas.RoleAdmin, schemas.RoleSender, schemas.RoleRecipient, schemas.RoleSubmitter, schemas.RoleAddressee, schemas.RoleObservatory:
+	}
+	return false
 }
 
 // headerValue undoes the quoting and the percent-encoding of CloudEvents' HTTP

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/relais-fr/relais/schemas"
 )
@@ -98,13 +97,4 @@ func (h *hearing) subjectUsable() bool {
 	}
 	id, err := schemas.ParseCaseID(h.event.Subject)
 	return err == nil && (id.Owner == "" || id.Owner == h.sender.ID)
-}
-
-// schemaIDOf is the schema's id in a value in Confluent framing.
-func schemaIDOf(framed []byte) string {
-	if len(framed) < 5 {
-		return ""
-	}
-	id := uint32(framed[1])<<24 | uint32(framed[2])<<16 | uint32(framed[3])<<8 | uint32(framed[4])
-	return strconv.FormatUint(uint64(id), 10)
 }
