@@ -9,7 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/hamba/avro/v2"
+	"github.com/relais-fr/relais/schemas/internal/avro"
 )
 
 // SchemaSource is a schema registry as the codec needs it.
@@ -32,23 +32,20 @@ const frameBytes = 5
 // for concurrent use. What the registry said of an id never changes and is kept
 // for ever.
 //
-// Bytes from outside are walked by our own bounded reader first (avroCursor),
-// with the schema of whoever wrote them; hamba/avro, which can be made to take
-// all memory by six bytes and to loop for ever by a dozen, only ever sees bytes
-// that were found to be a whole value of our own schema.
+// Bytes from outside are walked by our own bounded reader first, with the schema
+// of whoever wrote them; what makes Go values of bytes only ever sees those that
+// were found to be a whole value of our own schema.
 type Codec struct {
-	src     SchemaSource
-	events  map[string]*eventCodec
-	readers sync.Pool // of *avro.Reader
-	writers sync.Pool // of *avro.Writer
+	src    SchemaSource
+	events map[string]*eventCodec
 }
 
 // eventCodec is the codec of one event type.
 type eventCodec struct {
-	entry  Entry
-	own    AvroSchema
-	schema avro.Schema
-	id     atomic.Int64 // of our schema, 0 before it is known
+	entry   Entry
+	own     AvroSchema
+	binding *avro.Binding
+	id      atomic.Int64 // of our schema, 0 before it is known
 
 	mu       sync.Mutex // guards changes of readings
 	readings atomic.Pointer[map[int]*reading]
@@ -56,34 +53,25 @@ type eventCodec struct {
 
 // reading is how data of one writer's schema is read.
 type reading struct {
-	writer *avroType
-	plan   avroPlan // nil when the writer's data is as ours
-	refuse error    // our schema cannot read the writer's
+	*avro.Reading
+	refuse error // our schema cannot read the writer's
 }
 
 // NewCodec makes a codec of all events of the catalogue. It asks src for nothing
 // before the first event.
 func NewCodec(src SchemaSource) *Codec {
-	api := avro.Config{
-		MaxByteSliceSize:       MaxDataBytes,
-		MaxSliceAllocSize:      MaxListItems,
-		DisableBlockSizeHeader: true,
-		BlockLength:            MaxListItems,
-	}.Freeze()
+	pool := avro.NewPool(MaxDataBytes, MaxListItems)
 	c := &Codec{src: src, events: make(map[string]*eventCodec)}
-	c.readers.New = func() any { return avro.NewReader(nil, 0, avro.WithReaderConfig(api)) }
-	c.writers.New = func() any { return avro.NewWriter(nil, 512, avro.WithWriterConfig(api)) }
 	for _, entry := range Catalogue() {
 		own, err := ParseAvro(entry.Schema)
 		if err != nil {
 			panic(fmt.Sprintf("schemas: %s: %v", entry.Type, err))
 		}
-		// A cache of its own: hamba's default one lets any schema see the names of all.
-		schema, err := avro.ParseWithCache(entry.Schema, "", &avro.SchemaCache{})
+		binding, err := pool.Bind(entry.Schema)
 		if err != nil {
 			panic(fmt.Sprintf("schemas: %s: %v", entry.Type, err))
 		}
-		e := &eventCodec{entry: entry, own: own, schema: schema}
+		e := &eventCodec{entry: entry, own: own, binding: binding}
 		e.readings.Store(&map[int]*reading{})
 		c.events[entry.Type] = e
 	}
@@ -131,21 +119,16 @@ func (c *Codec) Encode(ctx context.Context, payload any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := c.writers.Get().(*avro.Writer)
-	defer c.writers.Put(w)
-	w.Reset(nil)
-	w.Error = nil
 	var frame [frameBytes]byte
 	binary.BigEndian.PutUint32(frame[1:], uint32(id))
-	_, _ = w.Write(frame[:])
-	w.WriteVal(e.schema, payload)
-	if w.Error != nil {
-		return nil, fmt.Errorf("encode %s: %w", e.entry.Name, w.Error)
+	framed, err := e.binding.Encode(frame[:], payload)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", e.entry.Name, err)
 	}
-	if w.Buffered() > MaxDataBytes+frameBytes {
-		return nil, refuse(ReasonTooLarge, fmt.Sprintf("the data has %d bytes, the limit is %d", w.Buffered()-frameBytes, MaxDataBytes))
+	if len(framed) > MaxDataBytes+frameBytes {
+		return nil, refuse(ReasonTooLarge, fmt.Sprintf("the data has %d bytes, the limit is %d", len(framed)-frameBytes, MaxDataBytes))
 	}
-	return append([]byte(nil), w.Buffer()...), nil
+	return framed, nil
 }
 
 // Decode reads the data of an event of type typ, in Confluent's framing, written
@@ -165,10 +148,15 @@ func (c *Codec) Decode(ctx context.Context, typ string, framed []byte) (any, err
 	if err != nil {
 		return nil, err
 	}
-	if data, err = r.canonical(data); err != nil {
-		return nil, err
+	if data, err = r.Canonical(data); err != nil {
+		return nil, refuse(ReasonMalformed, err.Error())
 	}
-	return c.read(e, data)
+	payload := e.entry.New()
+	// That data which is a whole value of our schema cannot be read is our own fault.
+	if err := e.binding.Decode(data, payload); err != nil {
+		return nil, refuse(ReasonHubError, fmt.Sprintf("decode %s: %v", e.entry.Name, err))
+	}
+	return payload, nil
 }
 
 // SchemaID is the schema id in Confluent's framing, false when framed is not in
@@ -227,71 +215,5 @@ func (e *eventCodec) newReading(id int, text string) *reading {
 		return &reading{refuse: refuse(ReasonUnknownSchema,
 			fmt.Sprintf("schema %d is not compatible with ours of %s: at %.100s, %s", id, e.entry.Type, found[0].Path, found[0].Detail))}
 	}
-	r := &reading{writer: writer.root}
-	if !sameWire(e.own.root, writer.root) {
-		r.plan = planAvro(e.own.root, writer.root)
-	}
-	return r
-}
-
-// canonical walks data and gives it as our schema would have written it.
-func (r *reading) canonical(data []byte) ([]byte, error) {
-	c := avroCursor{data: data}
-	if r.plan == nil {
-		c.skip(r.writer)
-	} else {
-		data = r.plan(&c, make([]byte, 0, len(data)+64))
-	}
-	c.end()
-	return data, c.refusal()
-}
-
-// read decodes data that is known to be a whole value of our schema; that it
-// cannot be decoded then is our own fault.
-func (c *Codec) read(e *eventCodec, data []byte) (payload any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			payload, err = nil, refuse(ReasonHubError, fmt.Sprintf("decode %s: %v", e.entry.Name, p))
-		}
-	}()
-	r := c.readers.Get().(*avro.Reader)
-	r.Reset(data)
-	r.Error = nil
-	payload = e.entry.New()
-	r.ReadVal(e.schema, payload)
-	fault := r.Error
-	r.Reset(nil)
-	c.readers.Put(r)
-	if fault != nil {
-		return nil, refuse(ReasonHubError, fmt.Sprintf("decode %s: %v", e.entry.Name, fault))
-	}
-	return payload, nil
-}
-
-// sameWire says whether data of both schemas has the same bytes with the same
-// meaning. They were found compatible before.
-func sameWire(ours, theirs *avroType) bool {
-	if ours.kind != theirs.kind || len(ours.fields) != len(theirs.fields) || len(ours.branches) != len(theirs.branches) {
-		return false
-	}
-	for i, f := range ours.fields {
-		if f.name != theirs.fields[i].name || !sameWire(f.typ, theirs.fields[i].typ) {
-			return false
-		}
-	}
-	for i, b := range ours.branches {
-		if !sameWire(b, theirs.branches[i]) {
-			return false
-		}
-	}
-	switch ours.kind {
-	case avroArray, avroMap:
-		return sameWire(ours.items, theirs.items)
-	case avroEnum:
-		return fmt.Sprint(ours.symbols) == fmt.Sprint(theirs.symbols)
-	case avroFixed:
-		return ours.size == theirs.size
-	default:
-		return true
-	}
+	return &reading{Reading: avro.NewReading(e.own, writer, MaxListItems)}
 }

@@ -285,7 +285,7 @@ func TestCodecIsSafeForConcurrentUse(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	src := newMemorySource()
 	c := NewCodec(src)
-	writers := []int{src.add(evolvedReferral), src.add(hostileVisit)}
+	writers := []int{src.add(writersSchema(f, evolvedReferral)), src.add(writersSchema(f, hostileVisit))}
 	for i, e := range Catalogue() {
 		b, err := c.Encode(context.Background(), e.Example)
 		if err != nil {

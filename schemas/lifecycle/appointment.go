@@ -31,7 +31,7 @@ var Appointment = Machine{
 	Arrows: []Arrow{
 		{Event: schemas.TypeAppointmentBooked, To: Booked, By: Party},
 		{Event: schemas.TypeAppointmentRescheduled, From: []State{Booked}, To: Booked, By: Party},
-		{Event: schemas.TypeAppointmentCancelled, From: []State{Booked, Unreported}, To: CancelledByService, By: Party},
+		{Event: schemas.TypeAppointmentCancelled, From: []State{Booked, Unreported}, To: CancelledByService, OrTo: []State{CancelledByPerson}, By: Party},
 		{Event: schemas.TypeAppointmentAttended, From: []State{Booked, Unreported}, To: Attended, By: Party},
 		{Event: schemas.TypeAppointmentMissed, From: []State{Booked, Unreported}, To: Missed, By: Party},
 		{Event: schemas.TypeAppointmentReminderDue, From: []State{Booked}, To: Same, By: Hub},

@@ -69,6 +69,8 @@ type Arrow struct {
 	Within, After time.Duration
 	// Childless holds only while no child referral carries the case on.
 	Childless bool
+	// OrTo are further targets, between which the event's content decides.
+	OrTo []State
 }
 
 // Words are a state's labels. Where sender and receiver see it differently, they

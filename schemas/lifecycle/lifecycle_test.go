@@ -165,11 +165,12 @@ func TestNoStateIsOutOfReachAndEveryEndIsAnEnd(t *testing.T) {
 		reached := map[lifecycle.State]bool{}
 		for _, a := range m.Arrows {
 			reached[a.To] = true
+			for _, to := range a.OrTo {
+				reached[to] = true
+			}
 		}
-		// What the appointment's own functions lead to.
-		for _, s := range []lifecycle.State{lifecycle.CancelledBy("person"), lifecycle.CancelledBy("unknown"), lifecycle.AfterBooking(lifecycle.Accepted)} {
-			reached[s] = true
-		}
+		// A referral is scheduled by an appointment, not by an event of its own.
+		reached[lifecycle.AfterBooking(lifecycle.Accepted)] = true
 		for _, w := range m.States {
 			if !reached[w.State] {
 				t.Errorf("%s: no arrow leads to %s", m.Kind, w.State)
@@ -225,6 +226,14 @@ func TestEveryCaseEventOfTheCatalogueHasAnArrowAndItsSenders(t *testing.T) {
 		opens := slices.ContainsFunc(m.Arrows, func(a lifecycle.Arrow) bool { return a.Event == e.Type && len(a.From) == 0 })
 		if opens != e.Opens {
 			t.Errorf("%s: the catalogue says opens=%v, the table %v", e.Name, e.Opens, opens)
+		}
+	}
+}
+
+func TestACancelledAppointmentSaysByWhom(t *testing.T) {
+	for by, want := range map[string]lifecycle.State{"person": lifecycle.CancelledByPerson, "service": lifecycle.CancelledByService, "unknown": lifecycle.CancelledByService} {
+		if got := lifecycle.CancelledBy(by); got != want {
+			t.Errorf("cancelled by %s: %s, want %s", by, got, want)
 		}
 	}
 }

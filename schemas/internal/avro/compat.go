@@ -1,4 +1,4 @@
-package schemas
+package avro
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ type Incompatibility struct {
 }
 
 // The kinds of incompatibility, by the names that schema registries give them.
-// LogicalTypeMismatch is our own: others let a reader take microseconds for
+// IncompatibleLogicalType is our own: others let a reader take microseconds for
 // milliseconds.
 const (
 	IncompatibleName         = "NAME_MISMATCH"
@@ -34,13 +34,13 @@ const (
 // CheckCompatibility says what keeps a reader's schema from reading data that
 // was written with a writer's, by the rules of Avro 1.11 and one of ours: where
 // both name a logical type, it is the same. Nothing means compatible. The error
-// is ParseAvro's.
+// is Parse's.
 func CheckCompatibility(reader, writer string) ([]Incompatibility, error) {
-	r, err := ParseAvro(reader)
+	r, err := Parse(reader)
 	if err != nil {
 		return nil, fmt.Errorf("reader: %w", err)
 	}
-	w, err := ParseAvro(writer)
+	w, err := Parse(writer)
 	if err != nil {
 		return nil, fmt.Errorf("writer: %w", err)
 	}
@@ -49,13 +49,13 @@ func CheckCompatibility(reader, writer string) ([]Incompatibility, error) {
 
 // CannotRead is CheckCompatibility for schemas that are parsed already: what
 // keeps s from reading what was written with writer.
-func (s AvroSchema) CannotRead(writer AvroSchema) []Incompatibility {
+func (s Schema) CannotRead(writer Schema) []Incompatibility {
 	c := compatibility{asked: map[typePair]bool{}}
 	c.check(s.root, writer.root, "")
 	return c.found
 }
 
-type typePair struct{ reader, writer *avroType }
+type typePair struct{ reader, writer *schemaType }
 
 // compatibility is one check. A pair of named types is judged once, and counts
 // as compatible while it is being judged: a type may hold itself.
@@ -67,18 +67,18 @@ type compatibility struct {
 }
 
 // check reports whether reader can read writer, and keeps every reason why not.
-func (c *compatibility) check(reader, writer *avroType, path string) bool {
+func (c *compatibility) check(reader, writer *schemaType, path string) bool {
 	if c.compares++; c.compares > maxCompatibilityCompares {
 		return c.add(IncompatibleType, path, "the schemas are too large to compare")
 	}
 	switch {
-	case writer.kind == avroUnion:
+	case writer.kind == kindUnion:
 		ok := true
 		for _, branch := range writer.branches {
 			ok = c.check(reader, branch, path) && ok
 		}
 		return ok
-	case reader.kind == avroUnion:
+	case reader.kind == kindUnion:
 		if readerBranch(reader, writer, c) < 0 {
 			return c.add(IncompatibleUnionBranch, path, fmt.Sprintf("no branch of the reader's union takes the writer's %s", writer.kind))
 		}
@@ -90,11 +90,11 @@ func (c *compatibility) check(reader, writer *avroType, path string) bool {
 		return c.logical(reader, writer, path)
 	}
 	switch reader.kind {
-	case avroArray:
+	case kindArray:
 		return c.check(reader.items, writer.items, path+"/items")
-	case avroMap:
+	case kindMap:
 		return c.check(reader.items, writer.items, path+"/values")
-	case avroRecord, avroEnum, avroFixed:
+	case kindRecord, kindEnum, kindFixed:
 		return c.named(reader, writer, path)
 	default:
 		return c.logical(reader, writer, path)
@@ -113,7 +113,7 @@ func (c *compatibility) add(kind, path, detail string) bool {
 
 // logical holds our own rule. A writer without a logical type is taken at its
 // number: generated code often drops them.
-func (c *compatibility) logical(reader, writer *avroType, path string) bool {
+func (c *compatibility) logical(reader, writer *schemaType, path string) bool {
 	if reader.logical == "" || writer.logical == "" {
 		return true
 	}
@@ -123,7 +123,7 @@ func (c *compatibility) logical(reader, writer *avroType, path string) bool {
 	return c.add(IncompatibleLogicalType, path, fmt.Sprintf("reader logical type %s, writer logical type %s", reader.logical, writer.logical))
 }
 
-func (c *compatibility) named(reader, writer *avroType, path string) bool {
+func (c *compatibility) named(reader, writer *schemaType, path string) bool {
 	pair := typePair{reader, writer}
 	if ok, asked := c.asked[pair]; asked {
 		return ok
@@ -145,17 +145,17 @@ func (c *compatibility) named(reader, writer *avroType, path string) bool {
 	return ok
 }
 
-func (c *compatibility) judge(reader, writer *avroType, path string) bool {
+func (c *compatibility) judge(reader, writer *schemaType, path string) bool {
 	if !sameName(reader, writer) {
 		return c.add(IncompatibleName, path+"/name", fmt.Sprintf("reader %s, writer %s", reader.fullName(), writer.fullName()))
 	}
 	switch reader.kind {
-	case avroFixed:
+	case kindFixed:
 		if reader.size != writer.size {
 			return c.add(IncompatibleFixedSize, path+"/size", fmt.Sprintf("reader size %d, writer size %d", reader.size, writer.size))
 		}
 		return c.logical(reader, writer, path)
-	case avroEnum:
+	case kindEnum:
 		for _, s := range writer.symbols {
 			if reader.fallback == "" && !slices.Contains(reader.symbols, s) {
 				return c.add(IncompatibleSymbols, path+"/symbols", fmt.Sprintf("the reader has no symbol %s and no default", s))
@@ -167,8 +167,8 @@ func (c *compatibility) judge(reader, writer *avroType, path string) bool {
 	}
 }
 
-func (c *compatibility) fields(reader, writer *avroType, path string) bool {
-	byName := make(map[string]*avroField, len(writer.fields))
+func (c *compatibility) fields(reader, writer *schemaType, path string) bool {
+	byName := make(map[string]*schemaField, len(writer.fields))
 	for _, f := range writer.fields {
 		byName[f.name] = f
 	}
@@ -188,7 +188,7 @@ func (c *compatibility) fields(reader, writer *avroType, path string) bool {
 
 // writtenField is the writer's field that the reader's takes: the one of its
 // name, else the first of its aliases that the writer has.
-func writtenField(f *avroField, byName map[string]*avroField) *avroField {
+func writtenField(f *schemaField, byName map[string]*schemaField) *schemaField {
 	if w := byName[f.name]; w != nil {
 		return w
 	}
@@ -202,14 +202,14 @@ func writtenField(f *avroField, byName map[string]*avroField) *avroField {
 
 // sameName is Avro's rule for named types: the name without its namespace, or an
 // alias of the reader's.
-func sameName(reader, writer *avroType) bool {
+func sameName(reader, writer *schemaType) bool {
 	return reader.name == writer.name || slices.Contains(reader.aliases, writer.fullName())
 }
 
 // readerBranch is the branch of the reader's union that takes the writer's type,
 // which is no union: the first of the same type, else the first that it promotes
 // to, else -1.
-func readerBranch(union, writer *avroType, c *compatibility) int {
+func readerBranch(union, writer *schemaType, c *compatibility) int {
 	for _, exact := range []bool{true, false} {
 		for i, branch := range union.branches {
 			if exact != (branch.kind == writer.kind) {
@@ -228,18 +228,18 @@ func readerBranch(union, writer *avroType, c *compatibility) int {
 }
 
 // promotes says whether Avro reads a value of one primitive kind as another.
-func promotes(from, to avroKind) bool {
+func promotes(from, to typeKind) bool {
 	switch from {
-	case avroInt:
-		return to == avroLong || to == avroFloat || to == avroDouble
-	case avroLong:
-		return to == avroFloat || to == avroDouble
-	case avroFloat:
-		return to == avroDouble
-	case avroString:
-		return to == avroBytes
-	case avroBytes:
-		return to == avroString
+	case kindInt:
+		return to == kindLong || to == kindFloat || to == kindDouble
+	case kindLong:
+		return to == kindFloat || to == kindDouble
+	case kindFloat:
+		return to == kindDouble
+	case kindString:
+		return to == kindBytes
+	case kindBytes:
+		return to == kindString
 	default:
 		return false
 	}

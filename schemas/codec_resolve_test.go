@@ -1,6 +1,8 @@
 package schemas
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,36 +11,24 @@ import (
 	"github.com/hamba/avro/v2"
 )
 
-// evolvedReferral is a referral as an operator's own software might write it:
-// another order, fields that are never null, some left out, some of its own.
-const evolvedReferral = `{"type":"record","name":"fr.relais.referral.v1.ReferralMade","fields":[
-	{"name":"local","type":{"type":"record","name":"Local","fields":[
-		{"name":"tags","type":{"type":"map","values":["null","double",{"type":"enum","name":"E","symbols":["A"]}]}},
-		{"name":"next","type":["null","Local"]}]}},
-	{"name":"to","type":"string"},
-	{"name":"theme","type":"string"},
-	{"name":"reason","type":["string","null"]},
-	{"name":"sealed","type":["null","string"]},
-	{"name":"service","type":"bytes"},
-	{"name":"attachments","type":{"type":"array","items":{"type":"record","name":"other.Attachment","fields":[
-		{"name":"size_bytes","type":"int"},{"name":"sha256","type":"string"},
-		{"name":"media_type","type":"string"},{"name":"reference","type":"string"}]}}},
-	{"name":"from","type":"string"},
-	{"name":"reference","type":"string"}]}`
+// Two writers' schemas, which the tests of package avro read too. The first is a
+// referral as an operator's own software might write it: another order, fields
+// that are never null, some left out, some of its own. The second is made to cost
+// its reader: a type that holds itself, a tree of nothing that takes 2^20 steps and
+// no bytes, and lists of items without bytes.
+const (
+	evolvedReferral = "evolved_referral.avsc"
+	hostileVisit    = "hostile_visit.avsc"
+)
 
-// hostileVisit is made to cost its reader: a type that holds itself, a tree of
-// nothing that takes 2^20 steps and no bytes, and lists of items without bytes.
-const hostileVisit = `{"type":"record","name":"fr.relais.visit.v1.VisitVoided","fields":[
-	{"name":"self","type":{"type":"record","name":"Self","fields":[{"name":"more","type":{"type":"array","items":"Self"}}]}},
-	{"name":"nothing","type":{"type":"array","items":"null"}},
-	{"name":"tree","type":{"type":"record","name":"T0","fields":[]}},
-	{"name":"t1","type":{"type":"array","items":{"type":"record","name":"T1","fields":[{"name":"a","type":"T0"},{"name":"b","type":"T0"},{"name":"c","type":"T0"},{"name":"d","type":"T0"}]}}},
-	{"name":"t2","type":{"type":"array","items":{"type":"record","name":"T2","fields":[{"name":"a","type":"T1"},{"name":"b","type":"T1"},{"name":"c","type":"T1"},{"name":"d","type":"T1"}]}}},
-	{"name":"t3","type":{"type":"array","items":{"type":"record","name":"T3","fields":[{"name":"a","type":"T2"},{"name":"b","type":"T2"},{"name":"c","type":"T2"},{"name":"d","type":"T2"}]}}},
-	{"name":"t4","type":{"type":"array","items":{"type":"record","name":"T4","fields":[{"name":"a","type":"T3"},{"name":"b","type":"T3"},{"name":"c","type":"T3"},{"name":"d","type":"T3"}]}}},
-	{"name":"t5","type":{"type":"array","items":{"type":"record","name":"T5","fields":[{"name":"a","type":"T4"},{"name":"b","type":"T4"},{"name":"c","type":"T4"},{"name":"d","type":"T4"}]}}},
-	{"name":"t6","type":{"type":"array","items":{"type":"record","name":"T6","fields":[{"name":"a","type":"T5"},{"name":"b","type":"T5"},{"name":"c","type":"T5"},{"name":"d","type":"T5"}]}}},
-	{"name":"reason","type":"string"}]}`
+func writersSchema(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("internal", "avro", "testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
 
 func TestDecodeResolvesWritersSchema(t *testing.T) {
 	src := newMemorySource()
@@ -47,7 +37,8 @@ func TestDecodeResolvesWritersSchema(t *testing.T) {
 		"Local": map[string]any{"tags": map[string]any{}, "next": nil},
 	}}
 	// hamba writes what the operator's software would.
-	schema, err := avro.ParseWithCache(evolvedReferral, "", &avro.SchemaCache{})
+	evolved := writersSchema(t, evolvedReferral)
+	schema, err := avro.ParseWithCache(evolved, "", &avro.SchemaCache{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +51,7 @@ func TestDecodeResolvesWritersSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.Decode(t.Context(), TypeReferralMade, framed(src.add(evolvedReferral), b...))
+	got, err := c.Decode(t.Context(), TypeReferralMade, framed(src.add(evolved), b...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +69,7 @@ func TestDecodeResolvesWritersSchema(t *testing.T) {
 func TestDecodeSurvivesHostileWritersSchema(t *testing.T) {
 	src := newMemorySource()
 	c := NewCodec(src)
-	id := src.add(hostileVisit)
+	id := src.add(writersSchema(t, hostileVisit))
 	many := []byte{0x80, 0x10} // a block of 1024
 	tree := append(append([]byte{0, 0, 0, 0, 0, 0, 0}, many...), 0, 2, 'x')
 	tests := map[string][]byte{
@@ -143,47 +134,5 @@ func TestDecodeTakesNumberForTime(t *testing.T) {
 	}
 	if diff := cmp.Diff(&ProbeSent{Sent: time.UnixMilli(1)}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
-	}
-}
-
-// Ours must stay within what the codec rests on: every default is Go's zero
-// value, and no type holds itself.
-func TestOurSchemas(t *testing.T) {
-	for _, e := range Catalogue() {
-		s, err := ParseAvro(e.Schema)
-		if err != nil {
-			t.Fatalf("%s: %v", e.Name, err)
-		}
-		if s.FullName != e.Type {
-			t.Errorf("%s: full name %s", e.Name, s.FullName)
-		}
-		checkOurs(t, e.Name, s.root, map[*avroType]bool{})
-	}
-}
-
-func checkOurs(t *testing.T, path string, typ *avroType, within map[*avroType]bool) {
-	if within[typ] {
-		t.Errorf("%s holds itself", path)
-		return
-	}
-	within[typ] = true
-	defer delete(within, typ)
-	for _, f := range typ.fields {
-		if f.def != nil && strings.Trim(string(f.encoded), "\x00") != "" {
-			t.Errorf("%s.%s has a default that is not Go's zero value", path, f.name)
-		}
-		if f.def != nil && f.typ.kind == avroUnion && f.typ.branches[0].kind != avroNull {
-			t.Errorf("%s.%s has a default other than null for a union", path, f.name)
-		}
-		checkOurs(t, path+"."+f.name, f.typ, within)
-	}
-	for _, b := range typ.branches {
-		checkOurs(t, path, b, within)
-	}
-	if typ.items != nil {
-		checkOurs(t, path+"[]", typ.items, within)
-	}
-	if typ.kind == avroEnum || typ.kind == avroFixed {
-		t.Errorf("%s is a %s: codes travel as strings, hashes as bytes", path, typ.kind)
 	}
 }

@@ -1,4 +1,4 @@
-package schemas
+package avro
 
 import (
 	"encoding/json"
@@ -45,10 +45,10 @@ func (n *jsonNode) member(key string) *jsonNode {
 // stands twice in one object is an error: two readers could take either.
 func parseJSONTree(text string) (*jsonNode, error) {
 	if len(text) > MaxSchemaBytes {
-		return nil, schemaTooLarge("%d bytes, the limit is %d", len(text), MaxSchemaBytes)
+		return nil, tooLarge("%d bytes, the limit is %d", len(text), MaxSchemaBytes)
 	}
 	if !utf8.ValidString(text) {
-		return nil, schemaError("not valid UTF-8")
+		return nil, invalid("not valid UTF-8")
 	}
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
@@ -58,7 +58,7 @@ func parseJSONTree(text string) (*jsonNode, error) {
 		return nil, err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, schemaError("something follows the JSON value")
+		return nil, invalid("something follows the JSON value")
 	}
 	return root, nil
 }
@@ -70,14 +70,14 @@ type treeReader struct {
 
 func (r *treeReader) value(depth int) (*jsonNode, error) {
 	if depth > maxSchemaDepth {
-		return nil, schemaTooLarge("nested deeper than %d", maxSchemaDepth)
+		return nil, tooLarge("nested deeper than %d", maxSchemaDepth)
 	}
 	if r.values++; r.values > maxSchemaValues {
-		return nil, schemaTooLarge("more than %d values", maxSchemaValues)
+		return nil, tooLarge("more than %d values", maxSchemaValues)
 	}
 	token, err := r.dec.Token()
 	if err != nil {
-		return nil, schemaError("not JSON: %v", err)
+		return nil, invalid("not JSON: %v", err)
 	}
 	switch t := token.(type) {
 	case nil:
@@ -97,7 +97,7 @@ func (r *treeReader) value(depth int) (*jsonNode, error) {
 		}
 		return r.object(depth)
 	}
-	return nil, schemaError("not JSON")
+	return nil, invalid("not JSON")
 }
 
 func (r *treeReader) list(depth int) (*jsonNode, error) {
@@ -118,11 +118,11 @@ func (r *treeReader) object(depth int) (*jsonNode, error) {
 	for r.dec.More() {
 		key, err := r.dec.Token()
 		if err != nil {
-			return nil, schemaError("not JSON: %v", err)
+			return nil, invalid("not JSON: %v", err)
 		}
 		name, ok := key.(string)
 		if !ok || seen[name] {
-			return nil, schemaError("the key %.60q stands twice in one object", name)
+			return nil, invalid("the key %.60q stands twice in one object", name)
 		}
 		seen[name] = true
 		v, err := r.value(depth + 1)
@@ -137,7 +137,7 @@ func (r *treeReader) object(depth int) (*jsonNode, error) {
 // end reads the bracket that closes a list or an object.
 func (r *treeReader) end() error {
 	if _, err := r.dec.Token(); err != nil {
-		return schemaError("not JSON: %v", err)
+		return invalid("not JSON: %v", err)
 	}
 	return nil
 }

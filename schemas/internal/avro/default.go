@@ -1,4 +1,4 @@
-package schemas
+package avro
 
 import (
 	"encoding/binary"
@@ -9,7 +9,7 @@ import (
 
 // encodeDefaults judges every default by writing it in Avro. It comes after the
 // parsing, for the default of a record may lean on the defaults of its fields.
-func (p *avroParser) encodeDefaults() error {
+func (p *parser) encodeDefaults() error {
 	var e defaultEncoder
 	total := 0
 	for _, f := range p.withDefault {
@@ -17,7 +17,7 @@ func (p *avroParser) encodeDefaults() error {
 			return err
 		}
 		if total += len(f.encoded); total > maxDefaultBytes {
-			return schemaTooLarge("defaults of more than %d bytes", maxDefaultBytes)
+			return tooLarge("defaults of more than %d bytes", maxDefaultBytes)
 		}
 	}
 	return nil
@@ -32,12 +32,12 @@ type defaultEncoder struct {
 
 // field writes the field's default once; a record that needs itself for its own
 // default would never end.
-func (e *defaultEncoder) field(f *avroField) error {
+func (e *defaultEncoder) field(f *schemaField) error {
 	if f.encoded != nil {
 		return nil
 	}
 	if f.isEncoding {
-		return schemaError("the default of the field %s needs itself", f.name)
+		return invalid("the default of the field %s needs itself", f.name)
 	}
 	f.isEncoding = true
 	b, err := e.append([]byte{}, f.typ, f.def)
@@ -48,31 +48,31 @@ func (e *defaultEncoder) field(f *avroField) error {
 	return nil
 }
 
-func badDefault(t *avroType) error { return schemaError("a default that is not a %s", t.kind) }
+func badDefault(t *schemaType) error { return invalid("a default that is not a %s", t.kind) }
 
 // append writes a default, as JSON has it, in Avro.
-func (e *defaultEncoder) append(b []byte, t *avroType, v *jsonNode) ([]byte, error) {
+func (e *defaultEncoder) append(b []byte, t *schemaType, v *jsonNode) ([]byte, error) {
 	if e.steps++; e.steps > maxDefaultSteps || len(b) > maxDefaultBytes {
-		return nil, schemaTooLarge("defaults that take more than %d steps or bytes", maxDefaultSteps)
+		return nil, tooLarge("defaults that take more than %d steps or bytes", maxDefaultSteps)
 	}
 	switch t.kind {
-	case avroRecord:
+	case kindRecord:
 		return e.record(b, t, v)
-	case avroArray, avroMap:
+	case kindArray, kindMap:
 		return e.block(b, t, v)
-	case avroUnion:
+	case kindUnion:
 		for i, branch := range t.branches {
 			if out, err := e.append(appendZigzag(b, int64(i)), branch, v); err == nil {
 				return out, nil
 			}
 		}
 		return nil, badDefault(t)
-	case avroNull:
+	case kindNull:
 		if v.kind != jsonNull {
 			return nil, badDefault(t)
 		}
 		return b, nil
-	case avroBoolean:
+	case kindBoolean:
 		if v.kind != jsonBool {
 			return nil, badDefault(t)
 		}
@@ -80,14 +80,14 @@ func (e *defaultEncoder) append(b []byte, t *avroType, v *jsonNode) ([]byte, err
 			return append(b, 1), nil
 		}
 		return append(b, 0), nil
-	case avroInt, avroLong, avroFloat, avroDouble:
+	case kindInt, kindLong, kindFloat, kindDouble:
 		return appendNumberDefault(b, t, v)
 	default:
 		return appendTextDefault(b, t, v)
 	}
 }
 
-func (e *defaultEncoder) record(b []byte, t *avroType, v *jsonNode) ([]byte, error) {
+func (e *defaultEncoder) record(b []byte, t *schemaType, v *jsonNode) ([]byte, error) {
 	if v.kind != jsonObject {
 		return nil, badDefault(t)
 	}
@@ -105,18 +105,18 @@ func (e *defaultEncoder) record(b []byte, t *avroType, v *jsonNode) ([]byte, err
 			}
 			b = append(b, f.encoded...)
 		default:
-			return nil, schemaError("a default without the field %s", f.name)
+			return nil, invalid("a default without the field %s", f.name)
 		}
 		if len(b) > maxDefaultBytes {
-			return nil, schemaTooLarge("defaults of more than %d bytes", maxDefaultBytes)
+			return nil, tooLarge("defaults of more than %d bytes", maxDefaultBytes)
 		}
 	}
 	return b, nil
 }
 
-func (e *defaultEncoder) block(b []byte, t *avroType, v *jsonNode) ([]byte, error) {
+func (e *defaultEncoder) block(b []byte, t *schemaType, v *jsonNode) ([]byte, error) {
 	n := len(v.list) + len(v.members)
-	if t.kind == avroArray && v.kind != jsonList || t.kind == avroMap && v.kind != jsonObject {
+	if t.kind == kindArray && v.kind != jsonList || t.kind == kindMap && v.kind != jsonObject {
 		return nil, badDefault(t)
 	}
 	if n > 0 {
@@ -129,7 +129,7 @@ func (e *defaultEncoder) block(b []byte, t *avroType, v *jsonNode) ([]byte, erro
 		}
 	}
 	for i := range v.members {
-		b = appendAvroText(b, v.members[i].key)
+		b = appendText(b, v.members[i].key)
 		if b, err = e.append(b, t.items, &v.members[i].value); err != nil {
 			return nil, err
 		}
@@ -137,14 +137,14 @@ func (e *defaultEncoder) block(b []byte, t *avroType, v *jsonNode) ([]byte, erro
 	return append(b, 0), nil
 }
 
-func appendNumberDefault(b []byte, t *avroType, v *jsonNode) ([]byte, error) {
+func appendNumberDefault(b []byte, t *schemaType, v *jsonNode) ([]byte, error) {
 	if v.kind != jsonNumber {
 		return nil, badDefault(t)
 	}
 	switch t.kind {
-	case avroInt, avroLong:
+	case kindInt, kindLong:
 		bits := 64
-		if t.kind == avroInt {
+		if t.kind == kindInt {
 			bits = 32
 		}
 		i, err := strconv.ParseInt(v.text, 10, bits)
@@ -157,21 +157,21 @@ func appendNumberDefault(b []byte, t *avroType, v *jsonNode) ([]byte, error) {
 		if err != nil {
 			return nil, badDefault(t)
 		}
-		if t.kind == avroFloat {
+		if t.kind == kindFloat {
 			return binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(f))), nil
 		}
 		return binary.LittleEndian.AppendUint64(b, math.Float64bits(f)), nil
 	}
 }
 
-func appendTextDefault(b []byte, t *avroType, v *jsonNode) ([]byte, error) {
+func appendTextDefault(b []byte, t *schemaType, v *jsonNode) ([]byte, error) {
 	if v.kind != jsonString {
 		return nil, badDefault(t)
 	}
 	switch t.kind {
-	case avroString:
-		return appendAvroText(b, v.text), nil
-	case avroEnum:
+	case kindString:
+		return appendText(b, v.text), nil
+	case kindEnum:
 		i := slices.Index(t.symbols, v.text)
 		if i < 0 {
 			return nil, badDefault(t)
@@ -186,7 +186,7 @@ func appendTextDefault(b []byte, t *avroType, v *jsonNode) ([]byte, error) {
 		}
 		raw = append(raw, byte(r))
 	}
-	if t.kind == avroFixed {
+	if t.kind == kindFixed {
 		if len(raw) != t.size {
 			return nil, badDefault(t)
 		}
@@ -200,6 +200,6 @@ func appendZigzag(b []byte, v int64) []byte {
 	return binary.AppendUvarint(b, uint64(v)<<1^uint64(v>>63))
 }
 
-func appendAvroText(b []byte, s string) []byte {
+func appendText(b []byte, s string) []byte {
 	return append(appendZigzag(b, int64(len(s))), s...)
 }

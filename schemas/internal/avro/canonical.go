@@ -1,4 +1,4 @@
-package schemas
+package avro
 
 import (
 	"slices"
@@ -8,25 +8,25 @@ import (
 	"github.com/relais-fr/relais/schemas/internal/strictjson"
 )
 
-// canonicalAvro writes a schema without white space: the attributes of Avro in
+// canonical writes a schema without white space: the attributes of Avro in
 // the order in which its Java library writes them, then those of others as they
 // stood. The normal form has full names everywhere and sorts what has no order.
-func canonicalAvro(root *avroType, normal bool) string {
-	w := avroWriter{normal: normal, written: map[*avroType]bool{}}
+func canonical(root *schemaType, normal bool) string {
+	w := printer{normal: normal, written: map[*schemaType]bool{}}
 	w.typ(root, "")
 	return string(w.b)
 }
 
-type avroWriter struct {
+type printer struct {
 	b       []byte
 	normal  bool
-	written map[*avroType]bool // named types, which are written once
+	written map[*schemaType]bool // named types, which are written once
 }
 
 // typ writes t where unqualified names mean those of space.
-func (w *avroWriter) typ(t *avroType, space string) {
+func (w *printer) typ(t *schemaType, space string) {
 	switch t.kind {
-	case avroUnion:
+	case kindUnion:
 		w.b = append(w.b, '[')
 		for i, b := range t.branches {
 			if i > 0 {
@@ -35,11 +35,11 @@ func (w *avroWriter) typ(t *avroType, space string) {
 			w.typ(b, space)
 		}
 		w.b = append(w.b, ']')
-	case avroRecord, avroEnum, avroFixed:
+	case kindRecord, kindEnum, kindFixed:
 		w.named(t, space)
-	case avroArray:
+	case kindArray:
 		w.container(t, `{"type":"array","items":`, space)
-	case avroMap:
+	case kindMap:
 		w.container(t, `{"type":"map","values":`, space)
 	default:
 		if len(t.props) == 0 {
@@ -53,14 +53,14 @@ func (w *avroWriter) typ(t *avroType, space string) {
 	}
 }
 
-func (w *avroWriter) container(t *avroType, head, space string) {
+func (w *printer) container(t *schemaType, head, space string) {
 	w.b = append(w.b, head...)
 	w.typ(t.items, space)
 	w.others(t.props)
 	w.b = append(w.b, '}')
 }
 
-func (w *avroWriter) named(t *avroType, space string) {
+func (w *printer) named(t *schemaType, space string) {
 	if w.written[t] {
 		if w.normal || t.space != space {
 			w.text(t.fullName())
@@ -88,12 +88,12 @@ func (w *avroWriter) named(t *avroType, space string) {
 	}
 	w.doc(t.doc)
 	switch t.kind {
-	case avroEnum:
+	case kindEnum:
 		w.texts("symbols", t.symbols)
 		if t.fallback != "" {
 			w.member("default", t.fallback)
 		}
-	case avroFixed:
+	case kindFixed:
 		w.b = append(w.b, `,"size":`...)
 		w.b = strconv.AppendInt(w.b, int64(t.size), 10)
 	default:
@@ -104,7 +104,7 @@ func (w *avroWriter) named(t *avroType, space string) {
 	w.b = append(w.b, '}')
 }
 
-func (w *avroWriter) fields(t *avroType) {
+func (w *printer) fields(t *schemaType) {
 	w.b = append(w.b, `,"fields":[`...)
 	for i, f := range t.fields {
 		if i > 0 {
@@ -129,22 +129,22 @@ func (w *avroWriter) fields(t *avroType) {
 	w.b = append(w.b, ']')
 }
 
-func (w *avroWriter) text(s string) { w.b = strictjson.AppendString(w.b, s) }
+func (w *printer) text(s string) { w.b = strictjson.AppendString(w.b, s) }
 
-func (w *avroWriter) member(key, value string) {
+func (w *printer) member(key, value string) {
 	w.b = append(w.b, ',')
 	w.text(key)
 	w.b = append(w.b, ':')
 	w.text(value)
 }
 
-func (w *avroWriter) doc(doc *string) {
+func (w *printer) doc(doc *string) {
 	if doc != nil {
 		w.member("doc", *doc)
 	}
 }
 
-func (w *avroWriter) texts(key string, texts []string) {
+func (w *printer) texts(key string, texts []string) {
 	w.b = append(w.b, ',')
 	w.text(key)
 	w.b = append(w.b, ":["...)
@@ -157,7 +157,7 @@ func (w *avroWriter) texts(key string, texts []string) {
 	w.b = append(w.b, ']')
 }
 
-func (w *avroWriter) aliases(aliases []string) {
+func (w *printer) aliases(aliases []string) {
 	if len(aliases) == 0 {
 		return
 	}
@@ -168,7 +168,7 @@ func (w *avroWriter) aliases(aliases []string) {
 }
 
 // others writes the properties that are not Avro's own.
-func (w *avroWriter) others(props []jsonMember) {
+func (w *printer) others(props []jsonMember) {
 	if w.normal {
 		props = sortedMembers(props)
 	}
@@ -180,7 +180,7 @@ func (w *avroWriter) others(props []jsonMember) {
 	}
 }
 
-func (w *avroWriter) json(n *jsonNode) {
+func (w *printer) json(n *jsonNode) {
 	switch n.kind {
 	case jsonNull:
 		w.b = append(w.b, "null"...)

@@ -1,4 +1,4 @@
-package schemas
+package avro
 
 import (
 	"encoding/binary"
@@ -7,45 +7,45 @@ import (
 	"unicode/utf8"
 )
 
-// avroPlan turns data written with one schema into the same data as another
+// plan turns data written with one schema into the same data as another
 // would have written it: one step for a pair of types that Avro can resolve. The
 // step reads one value from c and appends it to out.
-type avroPlan func(c *avroCursor, out []byte) []byte
+type plan func(c *cursor, out []byte) []byte
 
-// planAvro makes the plan by which reader reads what writer wrote. They were
+// newPlan makes the plan by which reader reads what writer wrote. They were
 // found compatible before.
-func planAvro(reader, writer *avroType) avroPlan {
-	p := planner{made: map[typePair]*avroPlan{}}
+func newPlan(reader, writer *schemaType) plan {
+	p := planner{made: map[typePair]*plan{}}
 	return p.plan(reader, writer)
 }
 
 type planner struct {
-	made map[typePair]*avroPlan
+	made map[typePair]*plan
 }
 
-func (p *planner) plan(reader, writer *avroType) avroPlan {
+func (p *planner) plan(reader, writer *schemaType) plan {
 	switch {
-	case writer.kind == avroUnion:
+	case writer.kind == kindUnion:
 		return p.fromUnion(reader, writer)
-	case reader.kind == avroUnion:
+	case reader.kind == kindUnion:
 		return p.intoUnion(reader, writer)
 	}
 	switch reader.kind {
-	case avroRecord:
+	case kindRecord:
 		return p.record(reader, writer)
-	case avroArray, avroMap:
+	case kindArray, kindMap:
 		return p.list(reader, writer)
-	case avroEnum:
+	case kindEnum:
 		return planEnum(reader, writer)
-	case avroFloat, avroDouble:
+	case kindFloat, kindDouble:
 		return planFloat(reader.kind, writer.kind)
-	case avroString:
-		if writer.kind == avroBytes {
+	case kindString:
+		if writer.kind == kindBytes {
 			return planText
 		}
 	}
 	// The same bytes in both: null, boolean, int and long, string and bytes, fixed.
-	return func(c *avroCursor, out []byte) []byte {
+	return func(c *cursor, out []byte) []byte {
 		start := c.pos
 		c.skip(writer)
 		return append(out, c.data[start:c.pos]...)
@@ -54,12 +54,12 @@ func (p *planner) plan(reader, writer *avroType) avroPlan {
 
 // fromUnion reads the branch that the writer chose. The reader, compatible with
 // every branch, may be a union or not.
-func (p *planner) fromUnion(reader, writer *avroType) avroPlan {
-	branches := make([]avroPlan, len(writer.branches))
+func (p *planner) fromUnion(reader, writer *schemaType) plan {
+	branches := make([]plan, len(writer.branches))
 	for i, b := range writer.branches {
 		branches[i] = p.plan(reader, b)
 	}
-	return func(c *avroCursor, out []byte) []byte {
+	return func(c *cursor, out []byte) []byte {
 		i := c.index(len(branches))
 		if c.err != "" {
 			return out
@@ -68,27 +68,27 @@ func (p *planner) fromUnion(reader, writer *avroType) avroPlan {
 	}
 }
 
-func (p *planner) intoUnion(reader, writer *avroType) avroPlan {
+func (p *planner) intoUnion(reader, writer *schemaType) plan {
 	i := readerBranch(reader, writer, &compatibility{asked: map[typePair]bool{}})
 	if i < 0 {
-		return func(c *avroCursor, out []byte) []byte {
+		return func(c *cursor, out []byte) []byte {
 			c.fail("has a value that no branch of the union takes")
 			return out
 		}
 	}
 	branch := p.plan(reader.branches[i], writer)
-	return func(c *avroCursor, out []byte) []byte {
+	return func(c *cursor, out []byte) []byte {
 		return branch(c, appendZigzag(out, int64(i)))
 	}
 }
 
 // record plans a pair once: a type may hold itself.
-func (p *planner) record(reader, writer *avroType) avroPlan {
+func (p *planner) record(reader, writer *schemaType) plan {
 	pair := typePair{reader, writer}
 	if made := p.made[pair]; made != nil {
-		return func(c *avroCursor, out []byte) []byte { return (*made)(c, out) }
+		return func(c *cursor, out []byte) []byte { return (*made)(c, out) }
 	}
-	made := new(avroPlan)
+	made := new(plan)
 	p.made[pair] = made
 	*made = p.fields(reader, writer)
 	return *made
@@ -96,18 +96,18 @@ func (p *planner) record(reader, writer *avroType) avroPlan {
 
 // fields reads the writer's fields in the writer's order and writes the reader's
 // in the reader's, with the default of those that the writer does not have.
-func (p *planner) fields(reader, writer *avroType) avroPlan {
-	byName := make(map[string]*avroField, len(writer.fields))
+func (p *planner) fields(reader, writer *schemaType) plan {
+	byName := make(map[string]*schemaField, len(writer.fields))
 	for _, f := range writer.fields {
 		byName[f.name] = f
 	}
-	into := make(map[*avroField][]int, len(writer.fields))
+	into := make(map[*schemaField][]int, len(writer.fields))
 	for i, f := range reader.fields {
 		if w := writtenField(f, byName); w != nil {
 			into[w] = append(into[w], i)
 		}
 	}
-	plans := make([][]avroPlan, len(writer.fields))
+	plans := make([][]plan, len(writer.fields))
 	targets := make([][]int, len(writer.fields))
 	for i, f := range writer.fields {
 		targets[i] = into[f]
@@ -115,11 +115,11 @@ func (p *planner) fields(reader, writer *avroType) avroPlan {
 			plans[i] = append(plans[i], p.plan(reader.fields[r].typ, f.typ))
 		}
 	}
-	return func(c *avroCursor, out []byte) []byte {
-		if c.steps++; c.steps > maxAvroSteps {
+	return func(c *cursor, out []byte) []byte {
+		if c.steps++; c.steps > maxSteps {
 			c.fail("has too many values")
 		}
-		if c.depth++; c.depth > maxAvroDepth {
+		if c.depth++; c.depth > maxDepth {
 			c.fail("is nested too deep")
 		}
 		values := make([][]byte, len(reader.fields))
@@ -148,13 +148,13 @@ func (p *planner) fields(reader, writer *avroType) avroPlan {
 	}
 }
 
-func (p *planner) list(reader, writer *avroType) avroPlan {
+func (p *planner) list(reader, writer *schemaType) plan {
 	item := p.plan(reader.items, writer.items)
-	keyed := writer.kind == avroMap
-	return func(c *avroCursor, out []byte) []byte {
+	keyed := writer.kind == kindMap
+	return func(c *cursor, out []byte) []byte {
 		var values []byte
 		n := int64(0)
-		c.items(false, func(c *avroCursor) {
+		c.items(false, func(c *cursor) {
 			if n++; keyed {
 				start := c.pos
 				if !utf8.Valid(c.block()) {
@@ -171,7 +171,7 @@ func (p *planner) list(reader, writer *avroType) avroPlan {
 	}
 }
 
-func planEnum(reader, writer *avroType) avroPlan {
+func planEnum(reader, writer *schemaType) plan {
 	positions := make([]int64, len(writer.symbols))
 	for i, s := range writer.symbols {
 		r := slices.Index(reader.symbols, s)
@@ -180,7 +180,7 @@ func planEnum(reader, writer *avroType) avroPlan {
 		}
 		positions[i] = int64(r)
 	}
-	return func(c *avroCursor, out []byte) []byte {
+	return func(c *cursor, out []byte) []byte {
 		i := c.index(len(positions))
 		if c.err != "" {
 			return out
@@ -189,7 +189,7 @@ func planEnum(reader, writer *avroType) avroPlan {
 	}
 }
 
-func planText(c *avroCursor, out []byte) []byte {
+func planText(c *cursor, out []byte) []byte {
 	start := c.pos
 	if !utf8.Valid(c.block()) {
 		c.fail("has text that is not valid UTF-8")
@@ -197,22 +197,22 @@ func planText(c *avroCursor, out []byte) []byte {
 	return append(out, c.data[start:c.pos]...)
 }
 
-func planFloat(to, from avroKind) avroPlan {
-	return func(c *avroCursor, out []byte) []byte {
+func planFloat(to, from typeKind) plan {
+	return func(c *cursor, out []byte) []byte {
 		var v float64
 		switch from {
-		case avroFloat:
+		case kindFloat:
 			if b := c.bytes(4); b != nil {
 				v = float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))
 			}
-		case avroDouble:
+		case kindDouble:
 			if b := c.bytes(8); b != nil {
 				v = math.Float64frombits(binary.LittleEndian.Uint64(b))
 			}
 		default:
 			v = float64(c.long())
 		}
-		if to == avroFloat {
+		if to == kindFloat {
 			return binary.LittleEndian.AppendUint32(out, math.Float32bits(float32(v)))
 		}
 		return binary.LittleEndian.AppendUint64(out, math.Float64bits(v))

@@ -1,23 +1,25 @@
-package schemas
+package avro
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"strconv"
 	"unicode/utf8"
 )
 
 const (
-	maxAvroDepth = 64      // nesting of Avro data
-	maxAvroSteps = 1 << 20 // values in one event's data
+	maxDepth = 64      // nesting of Avro data
+	maxSteps = 1 << 20 // values in one event's data
 )
 
-// avroCursor walks Avro bytes that may be hostile. It never goes beyond them,
+// cursor walks Avro bytes that may be hostile. It never goes beyond them,
 // never allocates what they ask for, and ends after a bounded number of steps:
 // a list may announce 2^62 items that take no byte. The first fault stays in
 // err, and every later step does nothing.
-type avroCursor struct {
+type cursor struct {
 	data  []byte
+	most  int // items of a list
 	pos   int
 	steps int
 	depth int
@@ -25,25 +27,25 @@ type avroCursor struct {
 	at    string // path of the field at fault
 }
 
-func (c *avroCursor) fail(what string) {
+func (c *cursor) fail(what string) {
 	if c.err == "" {
 		c.err = what
 	}
 }
 
-// refusal is what the walk found wrong, nil when nothing.
-func (c *avroCursor) refusal() error {
+// fault is what the walk found wrong, nil when nothing.
+func (c *cursor) fault() error {
 	if c.err == "" {
 		return nil
 	}
 	if c.at == "" {
-		return refuse(ReasonMalformed, "the Avro data "+c.err)
+		return errors.New("the Avro data " + c.err)
 	}
-	return refuse(ReasonMalformed, "the Avro data, at the field "+c.at+", "+c.err)
+	return errors.New("the Avro data, at the field " + c.at + ", " + c.err)
 }
 
 // end fails unless every byte was used.
-func (c *avroCursor) end() {
+func (c *cursor) end() {
 	if c.err == "" && c.pos != len(c.data) {
 		c.fail("goes on after its last field: was it written with another schema?")
 	}
@@ -51,52 +53,52 @@ func (c *avroCursor) end() {
 
 // skip moves past one value of t, and fails on one that is cut short or that no
 // writer may write.
-func (c *avroCursor) skip(t *avroType) {
-	if c.steps++; c.steps > maxAvroSteps {
+func (c *cursor) skip(t *schemaType) {
+	if c.steps++; c.steps > maxSteps {
 		c.fail("has too many values")
 	}
 	if c.err != "" {
 		return
 	}
 	switch t.kind {
-	case avroNull:
-	case avroBoolean:
+	case kindNull:
+	case kindBoolean:
 		if b := c.bytes(1); b != nil && b[0] > 1 {
 			c.fail("has a boolean that is neither 0 nor 1")
 		}
-	case avroInt:
+	case kindInt:
 		if v := c.long(); v < math.MinInt32 || v > math.MaxInt32 {
 			c.fail("has a number beyond int")
 		}
-	case avroLong:
+	case kindLong:
 		c.long()
-	case avroFloat:
+	case kindFloat:
 		c.bytes(4)
-	case avroDouble:
+	case kindDouble:
 		c.bytes(8)
-	case avroBytes:
+	case kindBytes:
 		c.block()
-	case avroString:
+	case kindString:
 		if !utf8.Valid(c.block()) {
 			c.fail("has text that is not valid UTF-8")
 		}
-	case avroFixed:
+	case kindFixed:
 		c.bytes(t.size)
-	case avroEnum:
+	case kindEnum:
 		c.index(len(t.symbols))
-	case avroUnion:
+	case kindUnion:
 		if i := c.index(len(t.branches)); c.err == "" {
 			c.skip(t.branches[i])
 		}
-	case avroArray, avroMap:
-		c.items(t.kind == avroMap, func(c *avroCursor) { c.skip(t.items) })
-	case avroRecord:
+	case kindArray, kindMap:
+		c.items(t.kind == kindMap, func(c *cursor) { c.skip(t.items) })
+	case kindRecord:
 		c.record(t)
 	}
 }
 
-func (c *avroCursor) record(t *avroType) {
-	if c.depth++; c.depth > maxAvroDepth {
+func (c *cursor) record(t *schemaType) {
+	if c.depth++; c.depth > maxDepth {
 		c.fail("is nested too deep")
 	}
 	for _, f := range t.fields {
@@ -110,7 +112,7 @@ func (c *avroCursor) record(t *avroType) {
 }
 
 // inField adds the field to the path of a fault that was found in it.
-func (c *avroCursor) inField(name string) {
+func (c *cursor) inField(name string) {
 	switch {
 	case c.err == "":
 	case c.at == "":
@@ -121,8 +123,8 @@ func (c *avroCursor) inField(name string) {
 }
 
 // items walks the blocks of an array, or of a map with its keys.
-func (c *avroCursor) items(keyed bool, item func(*avroCursor)) {
-	if c.depth++; c.depth > maxAvroDepth {
+func (c *cursor) items(keyed bool, item func(*cursor)) {
+	if c.depth++; c.depth > maxDepth {
 		c.fail("is nested too deep")
 	}
 	for total := int64(0); c.err == ""; {
@@ -135,8 +137,8 @@ func (c *avroCursor) items(keyed bool, item func(*avroCursor)) {
 			n, size = -n, c.long()
 		}
 		// -n of the smallest int64 is itself.
-		if total += n; n < 0 || total < 0 || total > MaxListItems {
-			c.fail("has a list of more than " + strconv.Itoa(MaxListItems) + " items")
+		if total += n; n < 0 || total < 0 || total > int64(c.most) {
+			c.fail("has a list of more than " + strconv.Itoa(c.most) + " items")
 			break
 		}
 		start := c.pos
@@ -156,7 +158,7 @@ func (c *avroCursor) items(keyed bool, item func(*avroCursor)) {
 }
 
 // long reads a varint of at most ten bytes.
-func (c *avroCursor) long() int64 {
+func (c *cursor) long() int64 {
 	if c.err != "" {
 		return 0
 	}
@@ -181,7 +183,7 @@ func (c *avroCursor) long() int64 {
 const cutShort = "ends too early: is it cut short, or written with another schema?"
 
 // bytes takes the next n bytes, nil when there are fewer.
-func (c *avroCursor) bytes(n int) []byte {
+func (c *cursor) bytes(n int) []byte {
 	if c.err != "" {
 		return nil
 	}
@@ -195,7 +197,7 @@ func (c *avroCursor) bytes(n int) []byte {
 }
 
 // block takes bytes that their length goes before.
-func (c *avroCursor) block() []byte {
+func (c *cursor) block() []byte {
 	n := c.long()
 	if n < 0 || n > int64(len(c.data)-c.pos) {
 		c.fail(cutShort)
@@ -205,7 +207,7 @@ func (c *avroCursor) block() []byte {
 }
 
 // index reads a position in a list of n, of a union or an enum.
-func (c *avroCursor) index(n int) int {
+func (c *cursor) index(n int) int {
 	i := c.long()
 	if c.err == "" && (i < 0 || i >= int64(n)) {
 		c.fail("chooses a branch or a symbol that its schema does not have")

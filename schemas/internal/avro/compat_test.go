@@ -1,4 +1,4 @@
-package schemas
+package avro
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hamba/avro/v2"
+	hamba "github.com/hamba/avro/v2"
 )
 
 func TestCheckCompatibility(t *testing.T) {
@@ -82,8 +82,8 @@ func TestCheckCompatibility(t *testing.T) {
 // checkAgainstHamba compares with a fresh checker of hamba's, which knows our
 // rules but for the logical types.
 func checkAgainstHamba(t *testing.T, reader, writer, kind string) {
-	r, w := avro.MustParse(reader), avro.MustParse(writer)
-	err := avro.NewSchemaCompatibility().Compatible(r, w)
+	r, w := hamba.MustParse(reader), hamba.MustParse(writer)
+	err := hamba.NewSchemaCompatibility().Compatible(r, w)
 	if (err == nil) != (kind == "" || kind == IncompatibleLogicalType) {
 		t.Errorf("hamba says %v", err)
 	}
