@@ -54,13 +54,15 @@ type request struct {
 
 // postEvents takes events in: one, a batch or a stream, by content type.
 func (g *Gateway) postEvents(w http.ResponseWriter, r *http.Request) {
+	// Before the directory is read nobody is known: that is no reason to send
+	// anybody away for good.
+	if why := g.closed(); why != "" {
+		problem.Write(w, problem.New(schemas.ReasonNotReady, why))
+		return
+	}
 	by, err := g.host.Auth.Authenticate(r)
 	if err != nil {
 		problem.Write(w, problem.From(err))
-		return
-	}
-	if why := g.closed(); why != "" {
-		problem.Write(w, problem.New(schemas.ReasonNotReady, why))
 		return
 	}
 	q := &request{Gateway: g, w: w, r: r, by: by, wait: preferredWait(r.Header), started: time.Now(), sum: tally{log: g.log}}

@@ -23,6 +23,10 @@ const (
 // getEvent answers what became of a submission, to those whose it is. Anything
 // else is not found: that it exists is nobody else's business.
 func (g *Gateway) getEvent(w http.ResponseWriter, r *http.Request) {
+	if !g.host.Directory.IsReady() {
+		problem.Write(w, problem.New(schemas.ReasonNotReady, "The directory is being read; try again in a moment."))
+		return
+	}
 	by, err := g.host.Auth.Authenticate(r)
 	if err != nil {
 		problem.Write(w, problem.From(err))
