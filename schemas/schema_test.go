@@ -93,7 +93,7 @@ func TestEveryFieldSaysHowSensitiveItIsWhatForAndHowLongItIsKept(t *testing.T) {
 	eachField(t, func(t *testing.T, path string, f recordField) {
 		for table, code := range map[string]string{TableSensitivity: f.Sensitivity, TablePurpose: f.Purpose, TableRetention: f.Retention} {
 			if _, ok := LookupCode(table, code); !ok {
-				t.Errorf(`%s: its %s is %q; give it one of the table in codes_field.go`, path, table, code)
+				t.Errorf(`%s: its %s is %q; give it one of the table in codes.go`, path, table, code)
 			}
 		}
 		if !strings.HasSuffix(f.Doc, ".") {

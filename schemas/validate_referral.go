@@ -2,6 +2,59 @@ package schemas
 
 import "time"
 
+// referralEvent checks an event of a referral; false for any other payload.
+func (c *checker) referralEvent(payload any) bool {
+	switch p := payload.(type) {
+	case *ReferralMade:
+		c.referralMade(p)
+	case *ReferralReceived:
+		c.optText("own_reference", p.OwnReference)
+		c.optText("unit", p.Unit)
+	case *ReviewStarted:
+		c.optText("unit", p.Unit)
+	case *InformationRequested:
+		c.informationRequested(p)
+	case *InformationProvided:
+		c.each("answered", p.Answered, 1, MaxInformationItems, c.informationItem)
+		c.sealed(p.Sealed)
+		c.attachments(p.Attachments)
+	case *ReferralAccepted:
+		c.optBetween("planned_delay_days", p.PlannedDelayDays, 0, MaxPlannedDelayDays)
+	case *ReferralStarted:
+	case *ReferralCompleted:
+		c.code("outcome", TableReferralOutcome, p.Outcome)
+		c.sealed(p.Sealed)
+	case *ReferralRefused:
+		c.referralRefused(p)
+	case *ReferralRerouted:
+		c.referralRerouted(p)
+	case *ReferralCancelled:
+		c.code("reason", TableCancellationReason, p.Reason)
+	case *ReferralWithdrawn:
+		c.optCaseID("mandate", p.Mandate)
+	case *ReferralExpired:
+		c.clock(p.Clock, p.StartedBy, p.Due)
+	case *ReferralClosed:
+		c.optCode("useful", TableUseful, p.Useful)
+		c.optClock(p.Clock, p.StartedBy, p.Due)
+	case *ReferralReopened:
+		c.optCode("reason", TableReopeningReason, p.Reason)
+		c.sealed(p.Sealed)
+		c.optClock(p.Clock, p.StartedBy, p.Due)
+	case *MessagePosted:
+		c.messagePosted(p)
+	case *DeadlineApproaching:
+		c.deadline(p.Clock, p.StartedBy, p.Due, p.Occurrence, p.Told)
+	case *DeadlineBreached:
+		c.deadline(p.Clock, p.StartedBy, p.Due, p.Occurrence, p.Told)
+	case *EscalationRaised:
+		c.deadline(p.Clock, p.StartedBy, p.Due, p.Occurrence, p.Told)
+	default:
+		return false
+	}
+	return true
+}
+
 func (c *checker) referralMade(p *ReferralMade) {
 	c.id("from", p.From)
 	c.id("to", p.To)

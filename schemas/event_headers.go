@@ -12,6 +12,13 @@ const (
 	attributePrefix   = "ce_"
 )
 
+// Header is one header of a record on a topic: a `ce_…` attribute or the
+// content type. Keys are lower case; a repeated key makes an event malformed.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
 // Headers are the record headers of an event in CloudEvents' binary mode for
 // Kafka: always lower case, always in the same order, absent attributes left out.
 // Two equal events give equal bytes.
