@@ -57,7 +57,10 @@ func (p *pages) try(f *frame, w http.ResponseWriter, r *http.Request) (a *attemp
 		return a, resultInvalid, nil
 	}
 	if err := p.in.handIn(r.Context(), a.sub); err != nil {
-		return a, p.notSent(a, w, r, err), nil
+		// The acknowledgement may be lost while the event is long recorded.
+		if found, _ := p.in.outcome(r.Context(), f.Office.ID, a.sub.id); found == nil {
+			return a, p.notSent(a, w, r, err), nil
+		}
 	}
 	outcome, err := p.in.await(r.Context(), f.Office.ID, a.sub.id)
 	if err != nil {

@@ -203,7 +203,8 @@ func answers() []*action {
 			name: "ask", title: "do_ask", button: "send", event: schemas.TypeInformationRequested,
 			fields: []field{
 				{name: "items", label: "f_items", kind: askChoices, table: schemas.TableInformationItem, required: true},
-				{name: "due", label: "f_due", kind: askDay}, freeText,
+				{name: "due", label: "f_due", kind: askDay},
+				freeText,
 			},
 			payload: func(in *input) any {
 				p := &schemas.InformationRequested{Due: in.day("due"), Sealed: in.sealed()}
@@ -218,16 +219,21 @@ func answers() []*action {
 		},
 		{
 			name: "provide", title: "do_provide", button: "send", event: schemas.TypeInformationProvided,
-			fields: []field{{name: "answered", label: "f_answered", kind: askChoices, table: schemas.TableInformationItem}, freeText},
+			fields: []field{{name: "answered", label: "f_answered", kind: askChoices, table: schemas.TableInformationItem, required: true}, freeText},
 			payload: func(in *input) any {
-				return &schemas.InformationProvided{Answered: in.many("answered"), Sealed: in.sealed()}
+				p := &schemas.InformationProvided{Answered: in.many("answered"), Sealed: in.sealed()}
+				if len(p.Answered) == 0 {
+					in.wrong("answered", "field_missing")
+				}
+				return p
 			},
 		},
 		{
 			name: "complete", title: "do_complete", button: "send", event: schemas.TypeReferralCompleted,
 			fields: []field{
 				needCode("outcome", "f_outcome", schemas.TableReferralOutcome),
-				{name: "standard_procedure_existed", label: "f_standard", kind: askYesNo}, freeText,
+				{name: "standard_procedure_existed", label: "f_standard", kind: askYesNo},
+				freeText,
 			},
 			payload: func(in *input) any {
 				return &schemas.ReferralCompleted{
@@ -250,7 +256,8 @@ func endings() []*action {
 			fields: []field{
 				needCode("reason", "f_reason", schemas.TableRefusalReason),
 				code("remedy", "f_remedy", schemas.TableRemedy),
-				{name: "alternative_service", label: "f_alternative", kind: askService}, freeText,
+				{name: "alternative_service", label: "f_alternative", kind: askService},
+				freeText,
 			},
 			payload: func(in *input) any {
 				p := &schemas.ReferralRefused{Reason: in.must("reason"), Remedy: in.may("remedy"), AlternativeService: in.may("alternative_service"), Sealed: in.sealed()}

@@ -21,7 +21,7 @@ import (
 const (
 	// stepRecords bounds one commit; one record of a referral makes some ten
 	// operations of the store.
-	stepRecords = 500
+	stepRecords = 2000
 	// lagEvery is how often the group's offset is committed. Nothing rests on it:
 	// it is for those who watch the lag.
 	lagEvery = 5 * time.Second

@@ -185,3 +185,19 @@ func TestNoPageBeforeTheDesksAreBuilt(t *testing.T) {
 		w.start()
 	})
 }
+
+func TestABacklogThatIsTooMuchForOneCommitIsTakenInParts(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.stop()
+		const backlog = 2000
+		for i := range backlog {
+			w.deliver(office, schemas.Event{ID: fmt.Sprint(i), Source: schemas.Source("cnaf", "si"), Subject: fmt.Sprintf("cnaf.%d", i)}, made("cnaf", office))
+		}
+		w.start()
+		w.settle(10 * time.Second)
+		wantOn(t, w.page("/offices/"+office), fmt.Sprintf(">%d<", backlog))
+		if got := w.metric("relais_inbox_events_total"); got != backlog {
+			t.Errorf("%v events counted", got)
+		}
+	})
+}

@@ -100,8 +100,10 @@ func (l lang) State(kind schemas.Kind, s lifecycle.State, hats lifecycle.Hat) st
 	return l.pick(words.FrenchSender, words.English)
 }
 
-var monthsFR = [...]string{"janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."}
-var daysFR = [...]string{"dim.", "lun.", "mar.", "mer.", "jeu.", "ven.", "sam."}
+var (
+	monthsFR = [...]string{"janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."}
+	daysFR   = [...]string{"dim.", "lun.", "mar.", "mer.", "jeu.", "ven.", "sam."}
+)
 
 // Date is a day as people write it: `jeu. 14 mai 2026`.
 func (l lang) Date(t time.Time) string {

@@ -214,3 +214,32 @@ func TestAStreamWaitsWhileTheDesksAreBuilt(t *testing.T) {
 		}
 	})
 }
+
+func TestAPageHearsWhatAnotherProcessPutsOnTheDesk(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		both := []*world{w, w.another()}
+		w.settle(30 * time.Second)
+		var want [3][]string
+		var listeners [2][3]*listener
+		offices := [3]string{"demo-1", "demo-2", "demo-3"}
+		for i, p := range both {
+			for j, o := range offices {
+				listeners[i][j] = p.listen(o, w.after(p.page("/offices/"+o)), "")
+			}
+		}
+		for range 3 {
+			for j, o := range offices {
+				want[j] = append(want[j], w.arrives(o))
+			}
+			w.settle(1500 * time.Millisecond)
+		}
+		for i := range both {
+			for j, o := range offices {
+				if diff := cmp.Diff(want[j], listeners[i][j].heard()); diff != "" {
+					t.Errorf("process %d, %s heard (-want +got):\n%s", i, o, diff)
+				}
+				listeners[i][j].leave()
+			}
+		}
+	})
+}

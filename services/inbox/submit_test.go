@@ -249,6 +249,49 @@ func TestALostAcknowledgementIsStillOneEvent(t *testing.T) {
 	})
 }
 
+func TestWhenNobodyKnowsTheSameFormIsSentAgain(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.judge = nil
+		form := w.formOn(w.page("/offices/"+office+"/new/visit"), "visit")
+		values := filled(form, "day", "2026-05-14", "half_day", "morning", "channel", "phone")
+		w.kafka.LoseAnswers(kmsg.Produce, 1000)
+		answer := w.post(office, values)
+		if answer.Code != http.StatusServiceUnavailable {
+			t.Fatalf("%d\n%s", answer.Code, answer.Body)
+		}
+		wantOn(t, answer.Body.String(), "On ne sait pas si l'envoi est parti")
+		if again := w.formOn(answer.Body.String(), "visit"); again.Get("event") != form.Get("event") || again.Get("case") != form.Get("case") {
+			t.Errorf("the form has other ids: %v", again)
+		}
+		w.kafka.LoseAnswers(kmsg.Produce, -w.kafka.Lost(kmsg.Produce))
+		if answer := w.post(office, values); answer.Code != http.StatusSeeOther {
+			t.Fatalf("%d\n%s", answer.Code, answer.Body)
+		}
+		w.settle(10 * time.Second)
+		for _, s := range w.handedIn() {
+			if s.Event.ID != form.Get("event") {
+				t.Errorf("another event %s", s.Event.ID)
+			}
+		}
+	})
+}
+
+func TestAnOutcomeCountsMoreThanALostAcknowledgement(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		form := w.formOn(w.page("/offices/"+office+"/new/visit"), "visit")
+		w.judge = nil
+		w.deliver(office, schemas.Event{ID: form.Get("event"), Source: schemas.Source(office, "page"), Subject: form.Get("case")}, &schemas.VisitRecorded{
+			Office: office, Day: schemas.DayOf(time.Now()), HalfDay: "morning", Channel: "phone", Operators: []string{}, Services: []string{},
+		})
+		w.settle(time.Second)
+		w.kafka.LoseAnswers(kmsg.Produce, 1000)
+		answer := w.post(office, filled(form, "day", "2026-05-14", "half_day", "morning", "channel", "phone"))
+		if answer.Code != http.StatusSeeOther {
+			t.Fatalf("%d\n%s", answer.Code, answer.Body)
+		}
+	})
+}
+
 func TestAnOfficeThatSendsTooMuchIsToldToWait(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		var last *httptest.ResponseRecorder

@@ -85,9 +85,23 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, kafka: kafka, broker: b, redis: server, store: store.New(store.Config{Client: client}), logs: new(bytes.Buffer)}
 	w.codec = schemas.NewCodec(registryClient())
 	w.judge = func(schemas.Event, any) schemas.Reason { return "" }
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for p := range partitions {
+		wg.Go(func() { w.road(ctx, p) })
+	}
+	t.Cleanup(func() { cancel(); wg.Wait() })
 	w.start()
 	t.Cleanup(func() { w.stop() })
 	return w
+}
+
+// another is a second process on the same engines; the road is the first one's.
+func (w *world) another() *world {
+	other := &world{t: w.t, kafka: w.kafka, broker: w.broker, redis: w.redis, store: w.store, codec: w.codec, logs: w.logs}
+	other.start()
+	w.t.Cleanup(func() { other.stop() })
+	return other
 }
 
 // start begins a new process on the same engines.
@@ -116,9 +130,6 @@ func (w *world) start() {
 			w.t.Errorf("Run: %v", err)
 		}
 	})
-	for p := range partitions {
-		wg.Go(func() { w.road(ctx, p) })
-	}
 	w.stop = func() { cancel(); wg.Wait() }
 	w.settle(5 * time.Second)
 }
@@ -316,7 +327,7 @@ func view(t *testing.T) *directory.View {
 		}
 		records = append(records, r)
 	}
-	for id, name := range map[string]string{"demo-1": "Maison de Vannes", "demo-2": "Bus de Lorient"} {
+	for id, name := range map[string]string{"demo-1": "Maison de Vannes", "demo-2": "Bus de Lorient", "demo-3": "Antenne de Pontivy"} {
 		add(directory.Office{ID: id, Name: name, Commune: name[len(name)-6:], Postcode: "56000", TimeZone: "Europe/Paris"}.Record())
 	}
 	add(directory.Participant{ID: "cnaf", Name: "Allocations familiales", Role: directory.RoleOperator}.Record())

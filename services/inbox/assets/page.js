@@ -31,7 +31,6 @@
     return Boolean(acts && (acts.contains(document.activeElement) || acts.querySelector("details[open]")));
   }
 
-  let timer = 0;
   let again = false;
   let running = false;
 
@@ -58,8 +57,11 @@
       // The next notice, or the stream's own return, tries again.
       say(live.dataset.down, true);
     }
-    running = false;
-    if (again) { again = false; refresh(); }
+    // What comes in a burst is shown together, not one by one.
+    setTimeout(() => {
+      running = false;
+      if (again) { again = false; refresh(); }
+    }, 100);
   }
 
   // offer leaves it to the counsellor when to take the new state in.
@@ -77,11 +79,7 @@
     const source = new EventSource(stream);
     source.addEventListener("open", () => say(live.dataset.up));
     source.addEventListener("error", () => say(live.dataset.down, true));
-    source.addEventListener("notice", () => {
-      // What comes in a burst is shown at once, not one by one.
-      clearTimeout(timer);
-      timer = setTimeout(refresh, 40);
-    });
+    source.addEventListener("notice", refresh);
     source.addEventListener("reset", refresh);
     window.addEventListener("pagehide", () => source.close());
   }
