@@ -5,11 +5,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
 type metrics struct {
 	outcomes *prometheus.CounterVec
-	step     prometheus.Histogram
+	step     prometheus.Observer
 	lag      *prometheus.GaugeVec
 	folded   prometheus.Counter
 	dropped  prometheus.Counter
@@ -23,11 +24,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "relais_outcomes_total",
 			Help: "Outcomes recorded, by what became of the submission (fact, refusal, repeat), its type, and the reason of a refusal.",
 		}, []string{"outcome", "event_type", "reason"}),
-		step: f.NewHistogram(prometheus.HistogramOpts{
-			Name:    "relais_stage_duration_seconds",
-			Help:    "Duration of one step: dossiers read, outcomes decided, produced and stored.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14), ConstLabels: prometheus.Labels{"stage": "judge"},
-		}),
+		step: telemetry.StageDuration(reg).WithLabelValues("judge"),
 		lag: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "relais_ledger_lag_events",
 			Help: "Submissions that wait for their outcome.",

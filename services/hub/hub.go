@@ -1,0 +1,195 @@
+// Package hub runs all services in one process: on an embedded broker and store
+// by default, on real ones where their addresses are given. It is for trying,
+// for development, for an installation that accepts one node, and for tests.
+//
+// It knows the list of services and the embedded engines; what a service does is
+// the service's own matter. cmd/hub is its only user besides tests.
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/relais-fr/relais/services"
+	"github.com/relais-fr/relais/services/courier"
+	"github.com/relais-fr/relais/services/directory"
+	"github.com/relais-fr/relais/services/gateway"
+	"github.com/relais-fr/relais/services/inbox"
+	"github.com/relais-fr/relais/services/internal/config"
+	"github.com/relais-fr/relais/services/ledger"
+	"github.com/relais-fr/relais/services/registry"
+	"github.com/relais-fr/relais/services/router"
+)
+
+// Network is how the hub listens and dials; the zero value is the real network.
+// Tests give it one in memory.
+type Network struct {
+	Listen func(network, address string) (net.Listener, error)
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Hub is the whole hub in one process.
+type Hub struct {
+	settings config.Settings
+	log      *slog.Logger
+	out      io.Writer
+	network  Network
+}
+
+var _ services.Service = (*Hub)(nil)
+
+// New makes a hub that has not begun. It tells its addresses on out, one a line,
+// door first, once everything answers.
+func New(settings config.Settings, log *slog.Logger, out io.Writer, network Network) *Hub {
+	if network.Listen == nil {
+		network.Listen = net.Listen
+	}
+	return &Hub{settings: settings, log: log, out: out, network: network}
+}
+
+// Name is `hub`.
+func (h *Hub) Name() string { return "hub" }
+
+// Run runs the hub until ctx ends.
+func (h *Hub) Run(ctx context.Context) (err error) {
+	settings := h.settings
+	httpDoor, err := h.listen("http", settings.HTTP)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = httpDoor.Close() }()
+	doors := []services.Door{{Listener: httpDoor, Label: "http door"}}
+	if settings.RegistryURL == "" {
+		registryDoor, err := h.listen("registry", settings.Registry)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = registryDoor.Close() }()
+		settings.RegistryURL = "http://" + registryDoor.Addr().String()
+		doors = append(doors, services.Door{Listener: registryDoor, Label: "registry door"})
+	}
+	engines, stop, err := h.engines(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+
+	p, err := services.NewProcess(settings, h.log, engines)
+	if err != nil {
+		return err
+	}
+	if err := p.Prepare(ctx); err != nil {
+		return err
+	}
+	all, registryMux, err := list(p)
+	if err != nil {
+		return err
+	}
+	doors[0].Handler = p.Mux
+	if len(doors) > 1 {
+		doors[1].Handler = registryMux
+	}
+	h.log.InfoContext(ctx, "started", "settings", settings)
+	return p.Run(ctx, doors, append(all, &announcer{h, p, doors, engines.Brokers})...)
+}
+
+// list makes every service. The registry has a mux of its own, as its clients
+// expect a door of its own.
+func list(p *services.Process) ([]services.Service, *http.ServeMux, error) {
+	registryHost := p.Host("registry")
+	registryHost.HTTP = http.NewServeMux()
+	var all []services.Service
+	var problems []error
+	add := func(s services.Service, err error) {
+		all = append(all, s)
+		problems = append(problems, err)
+	}
+	add(registry.New(registryHost))
+	add(directory.New(p.Host("directory")))
+	add(gateway.New(p.Host("gateway")))
+	add(ledger.New(p.Host("ledger")))
+	add(router.New(p.Host("router")))
+	add(inbox.New(p.Host("inbox")))
+	add(courier.New(p.Host("courier")))
+	return all, registryHost.HTTP, errors.Join(problems...)
+}
+
+func (h *Hub) listen(flag, addr string) (net.Listener, error) {
+	l, err := h.network.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not free for --%s (%w): stop what listens there, or give another address with --%s", addr, flag, err, flag)
+	}
+	return l, nil
+}
+
+// engines are the real ones where their addresses are given, else embedded.
+func (h *Hub) engines(ctx context.Context) (services.Engines, func() error, error) {
+	s := h.settings
+	e := services.Engines{Brokers: s.Brokers, Dial: h.network.Dial}
+	embedded, err := StartEmbedded(ctx, EmbeddedConfig{
+		DataDir: s.Data, KafkaAddr: s.Kafka, Listen: h.network.Listen, Log: h.log,
+		PageCache: s.Durability == config.DurabilityPageCache,
+		NoKafka:   len(s.Brokers) > 0, NoRedis: s.Redis != "",
+	})
+	if err != nil {
+		return e, nil, err
+	}
+	if len(s.Brokers) == 0 {
+		e.Brokers = []string{embedded.KafkaAddr()}
+		e.Closed = embedded.Closed
+		if e.Dial == nil {
+			e.Dial = embedded.Dial
+		}
+	}
+	if s.Redis == "" {
+		e.Redis = embedded.Redis()
+		return e, embedded.Close, nil
+	}
+	options, err := redis.ParseURL(s.Redis)
+	if err != nil {
+		return e, nil, errors.Join(fmt.Errorf("--redis %q: %w", s.Redis, err), embedded.Close())
+	}
+	options.DisableIdentity = true
+	e.Redis = redis.NewClient(options)
+	return e, embedded.Close, nil
+}
+
+// announcer tells the addresses once everything answers.
+type announcer struct {
+	hub     *Hub
+	process *services.Process
+	doors   []services.Door
+	brokers []string
+}
+
+func (a *announcer) Name() string { return "announcer" }
+
+func (a *announcer) Run(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !a.process.Ready() {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+	fmt.Fprintf(a.hub.out, "http http://%s\n", a.doors[0].Listener.Addr())
+	for _, b := range a.brokers {
+		fmt.Fprintf(a.hub.out, "kafka %s\n", b)
+	}
+	if len(a.doors) > 1 {
+		fmt.Fprintf(a.hub.out, "registry http://%s\n", a.doors[1].Listener.Addr())
+	}
+	fmt.Fprintln(a.hub.out, "ready")
+	<-ctx.Done()
+	return nil
+}

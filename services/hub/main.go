@@ -1,0 +1,29 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/relais-fr/relais/services"
+	"github.com/relais-fr/relais/services/internal/config"
+	"github.com/relais-fr/relais/services/internal/telemetry"
+)
+
+// Main runs the hub with the process's arguments and returns the exit code.
+func Main() int {
+	settings, code, done := services.ParseArgs(config.DefaultHub(), "hub", "runs the whole hub in one process")
+	if done {
+		return code
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := telemetry.NewLogger(os.Stderr, settings.LogLevel)
+	if err := New(settings, log, os.Stdout, Network{}).Run(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "hub: %v\n", err)
+		return 1
+	}
+	return 0
+}
