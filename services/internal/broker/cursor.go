@@ -88,7 +88,7 @@ func (c *Cursor) ask(ctx context.Context) (*fetchAnswer, error) {
 		maxWait: min(c.wait, c.b.cfg.AttemptTimeout/2), maxBytes: fetchBytes, clientID: c.b.cfg.ClientID,
 	})
 	if err != nil {
-		return nil, err
+		return nil, c.b.explain(ctx, err)
 	}
 	answer := res.(*fetchAnswer)
 	switch code := kafka.Error(answer.code); {

@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
@@ -93,6 +95,24 @@ var ofTheRecord = map[kafka.Error]bool{
 	kafka.PolicyViolation:             true,
 }
 
+// before are the answers of a broker that did not get as far as writing.
+var before = map[kafka.Error]bool{
+	kafka.UnknownTopicOrPartition: true,
+	kafka.LeaderNotAvailable:      true,
+	kafka.NotLeaderForPartition:   true,
+	kafka.NotEnoughReplicas:       true,
+	kafka.BrokerNotAvailable:      true,
+}
+
+// wasNotWritten says whether a produce that is to be repeated surely wrote
+// nothing.
+func wasNotWritten(err error) bool {
+	var code kafka.Error
+	var op *net.OpError
+	return errors.As(err, &code) && before[code] || isMissingInMetadata(err) ||
+		errors.As(err, &op) && op.Op == "dial"
+}
+
 func isDefinite(err error) bool {
 	var refused *RefusedError
 	var code kafka.Error
@@ -106,12 +126,25 @@ func isOfTheRecord(err error) bool {
 }
 
 // isUnknownTopic is true for the broker's answer and for the library's own,
-// when its metadata does not have the topic. Neither is final at first: the
-// metadata may be stale, or not loaded at all.
+// when the cluster's metadata does not have the topic. Neither is final at
+// first: the metadata may be stale.
 func isUnknownTopic(err error) bool {
 	return errors.Is(err, kafka.UnknownTopicOrPartition) || isMissingInMetadata(err)
 }
 
 func isMissingInMetadata(err error) bool {
 	return errors.Is(err, protocol.ErrNoTopic) || errors.Is(err, protocol.ErrNoPartition)
+}
+
+// explain finds what is behind the library's "topic not found", which it says
+// as well when it could not reach the cluster at all. It asks nobody: the
+// library answers from what it knows.
+func (b *Broker) explain(ctx context.Context, err error) error {
+	if !isMissingInMetadata(err) {
+		return err
+	}
+	if _, unreachable := b.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{}}); unreachable != nil {
+		return unreachable
+	}
+	return err
 }

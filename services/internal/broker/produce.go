@@ -56,6 +56,7 @@ func (b *Broker) attempt(ctx context.Context, tp topicPartition, records *record
 	})
 	switch {
 	case err != nil:
+		err = b.explain(ctx, err)
 	case res == nil:
 		err = errors.New("the library returned no answer")
 	case res.Error != nil:

@@ -1,9 +1,11 @@
 package broker_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -233,6 +235,24 @@ func TestARefusalOfTheTopicRefusesAllAtOnce(t *testing.T) {
 	})
 }
 
+func TestARefusalAfterAnUnknownFateIsNotARefusal(t *testing.T) {
+	bubble(t, func(t *testing.T, k *enginetest.Kafka, b *broker.Broker) {
+		topic := makeTopic(t, b, "to.cnaf", 1)
+		k.Cluster.Fault(
+			kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.RequestTimedOut, Count: 1},
+			kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.TopicAuthorizationFailed, Count: -1},
+		)
+		_, err := b.Produce(t.Context(), text(topic, 0, "x"))
+		var no *broker.RefusedError
+		if err == nil || errors.As(err, &no) || !strings.Contains(err.Error(), "may have been written") {
+			t.Errorf("Produce = %v", err)
+		}
+		if got := len(readAll(t, b, topic, 0)); got != 1 {
+			t.Errorf("%d records are there", got)
+		}
+	})
+}
+
 func TestATopicThatIsGoneIsRefusedAfterAWhile(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *enginetest.Kafka, b *broker.Broker) {
 		started := time.Now()
@@ -375,4 +395,21 @@ func TestABatchIsWrittenInOneAttemptOrItsFateIsUnknown(t *testing.T) {
 			t.Errorf("a batch that is too large: %v", err)
 		}
 	})
+}
+
+func TestACallerOfABrokerThatIsAwayIsToldSo(t *testing.T) {
+	var log bytes.Buffer
+	bubble(t, func(t *testing.T, k *enginetest.Kafka, b *broker.Broker) {
+		topic := makeTopic(t, b, "submitted", 1)
+		k.Stop()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		// The library says "topic not found".
+		if _, err := b.Produce(ctx, text(topic, 0, "x")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Produce = %v", err)
+		}
+		if s := log.String(); !strings.Contains(s, "no listener") || strings.Contains(s, "not found") {
+			t.Errorf("the log says %s", s)
+		}
+	}, func(c *broker.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 }

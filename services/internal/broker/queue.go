@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -145,7 +144,7 @@ func (q *queue) push(ack *Ack) bool {
 
 func (q *queue) run() {
 	for batch := q.take(); len(batch) > 0; batch = q.take() {
-		q.send(batch)
+		q.send(batch, false)
 	}
 }
 
@@ -173,41 +172,29 @@ func (q *queue) take() []*Ack {
 	return batch
 }
 
-// unknownTopicPatience is how long a topic must have been unknown before its
-// records are refused: metadata may be stale for as long as its TTL.
-const unknownTopicPatience = 5 * time.Second
-
 // send repeats a batch, unchanged, until the fate of every record in it is
 // known or Close gives up. A batch that is refused for a fault that one record
-// may have is split, until the culprit is alone and refused.
-func (q *queue) send(batch []*Ack) {
-	var (
-		pace    backoff
-		started = time.Now()
-		missing time.Time // since when the topic has been unknown
-	)
+// may have is split, until the culprit is alone and refused. perhaps says that
+// an earlier attempt may have been written.
+func (q *queue) send(batch []*Ack, perhaps bool) {
+	started, pace := time.Now(), backoff{}
+	trial := trial{perhaps: perhaps}
 	for tries := 0; ; tries++ {
 		base, err := q.attempt(batch)
-		switch {
-		case err == nil:
+		if err == nil {
 			q.b.metrics.batchRecords.Observe(float64(len(batch)))
 			q.b.metrics.produceSeconds.Observe(time.Since(started).Seconds())
 			q.resolve(batch, base, nil)
 			return
-		case isDefinite(err) && isOfTheRecord(err) && len(batch) > 1:
-			q.send(batch[:len(batch)/2])
-			q.send(batch[len(batch)/2:])
-			return
-		case isDefinite(err):
-			q.refuse(batch, err)
+		}
+		if isDefinite(err) && isOfTheRecord(err) && len(batch) > 1 {
+			q.send(batch[:len(batch)/2], trial.perhaps)
+			q.send(batch[len(batch)/2:], trial.perhaps)
 			return
 		}
-		if !isUnknownTopic(err) {
-			missing = time.Time{}
-		} else if missing.IsZero() {
-			missing = time.Now()
-		} else if time.Since(missing) > unknownTopicPatience && q.isGone(err) {
-			q.refuse(batch, &RefusedError{Topic: q.tp.topic, Partition: q.tp.partition, Err: err})
+		if refusal := trial.refusal(q.tp, err); refusal != nil {
+			q.b.metrics.refused.WithLabelValues(q.tp.topic).Add(float64(len(batch)))
+			q.resolve(batch, 0, refusal)
 			return
 		}
 		q.b.metrics.retries.WithLabelValues("produce").Inc()
@@ -222,6 +209,39 @@ func (q *queue) send(batch []*Ack) {
 	}
 }
 
+// trial is what is known of a batch from the attempts so far.
+type trial struct {
+	perhaps bool      // one of them may have been written
+	missing time.Time // since when the topic has been unknown
+}
+
+// unknownTopicPatience is how long a topic must have been unknown before its
+// records are refused: metadata may be stale for as long as its TTL.
+const unknownTopicPatience = 5 * time.Second
+
+// refusal judges a failed attempt: nil means that it is to be repeated. A
+// definite no after an attempt that may have been written is an unknown fate.
+func (t *trial) refusal(tp topicPartition, err error) error {
+	switch {
+	case isDefinite(err):
+	case !isUnknownTopic(err):
+		t.missing = time.Time{}
+		t.perhaps = t.perhaps || !wasNotWritten(err)
+		return nil
+	case t.missing.IsZero():
+		t.missing = time.Now()
+		return nil
+	case time.Since(t.missing) <= unknownTopicPatience:
+		return nil
+	default:
+		err = &RefusedError{Topic: tp.topic, Partition: tp.partition, Err: err}
+	}
+	if t.perhaps {
+		return fmt.Errorf("an earlier attempt may have been written, and now: %v", err) //nolint:errorlint // it must not be taken for a refusal
+	}
+	return err
+}
+
 func (q *queue) attempt(batch []*Ack) (base int64, err error) {
 	if q.b.ctx.Err() != nil {
 		return 0, ErrClosed
@@ -229,24 +249,6 @@ func (q *queue) attempt(batch []*Ack) (base int64, err error) {
 	ctx, cancel := context.WithTimeout(q.b.ctx, q.b.cfg.AttemptTimeout)
 	defer cancel()
 	return q.b.attempt(ctx, q.tp, &recordReader{n: len(batch), at: func(i int) *Record { return &batch[i].rec }})
-}
-
-// isGone tells a topic that is missing from the cluster from metadata that
-// could not be had.
-func (q *queue) isGone(err error) bool {
-	if !isMissingInMetadata(err) {
-		return true // the broker itself said so
-	}
-	ctx, cancel := context.WithTimeout(q.b.ctx, q.b.cfg.AttemptTimeout)
-	defer cancel()
-	_, err = q.b.lookup(ctx, q.tp.topic)
-	var refused *RefusedError
-	return errors.As(err, &refused)
-}
-
-func (q *queue) refuse(batch []*Ack, err error) {
-	q.b.metrics.refused.WithLabelValues(q.tp.topic).Add(float64(len(batch)))
-	q.resolve(batch, 0, err)
 }
 
 func (q *queue) resolve(batch []*Ack, base int64, err error) {
