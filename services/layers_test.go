@@ -124,7 +124,9 @@ func TestImportsOnlyGoDown(t *testing.T) {
 			}
 		}
 		for _, to := range slices.Concat(p.TestImports, p.XTestImports) {
-			if strings.HasPrefix(to, module) && strings.HasPrefix(strings.TrimPrefix(to, module), "cmd/") {
+			to = strings.TrimPrefix(to, module)
+			command, _, _ := strings.Cut(strings.TrimPrefix(to, "cmd/"), "/")
+			if strings.HasPrefix(to, "cmd/") && !strings.HasPrefix(from, "cmd/"+command) {
 				t.Errorf("tests of %s import %s: nothing imports a command", from, to)
 			}
 		}

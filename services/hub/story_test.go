@@ -295,7 +295,6 @@ func (w *town) call(method, path, who, contentType string, body []byte, headers 
 	return answer, response.StatusCode, response.Header
 }
 
-
 func TestTwoWholeHubsLiveSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		paris, lyon := newTown(t), newTown(t)
