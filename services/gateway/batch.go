@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/relais-fr/relais/schemas"
@@ -8,7 +9,7 @@ import (
 
 // batch takes a JSON batch of CloudEvents and answers event by event, in order.
 // One that is refused does not disturb the others.
-func (q *request) batch() {
+func (q *request) batch(ctx context.Context) {
 	data, err := q.body(maxBatchBody)
 	if err != nil {
 		q.refuseAll(err)
@@ -22,7 +23,6 @@ func (q *request) batch() {
 	if !q.allow(len(items)) {
 		return
 	}
-	ctx := q.r.Context()
 	l := q.newLane(false)
 	all := make([]*submission, len(items))
 	for i, item := range items {

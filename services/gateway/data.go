@@ -47,8 +47,7 @@ func mediaType(contentType string) string {
 // registryTrouble keeps refusals and turns anything else that befalls the codec
 // into "try again": a registry that does not answer says nothing of a schema.
 func registryTrouble(err error) error {
-	var refusal *schemas.Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*schemas.Refusal](err); ok {
 		return refusal
 	}
 	if errors.Is(err, context.Canceled) {

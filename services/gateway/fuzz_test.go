@@ -39,7 +39,7 @@ func hold(t *testing.T, j *judge, c claim, err error) {
 			checkSubmission(t, j, r.event)
 			return
 		}
-	} else if h, _ = j.unheard(claim{event: c.event, by: c.by, channel: c.channel}); !errors.As(err, &refusal) {
+	} else if h, _ = j.unheard(t.Context(), claim{event: c.event, by: c.by, channel: c.channel}); !errors.As(err, &refusal) {
 		t.Fatalf("reading: %v is no refusal", err)
 	}
 	if !errors.As(err, &refusal) {

@@ -67,7 +67,7 @@ func (g *Gateway) ruleOnce(ctx context.Context, by auth.Principal, rec *broker.R
 	} else {
 		// What could be read of it may be enough to tell its sender.
 		var notReady error
-		if h.hearing, notReady = g.judge.unheard(c); notReady != nil {
+		if h.hearing, notReady = g.judge.unheard(ctx, c); notReady != nil {
 			return nil, notReady
 		}
 	}

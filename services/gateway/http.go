@@ -72,11 +72,11 @@ func (g *Gateway) postEvents(w http.ResponseWriter, r *http.Request) {
 	kind := mediaType(r.Header.Get("Content-Type"))
 	switch kind {
 	case schemas.StructuredContentType, schemas.JSONContentType, schemas.AvroContentType:
-		q.single(kind == schemas.StructuredContentType)
+		q.single(r.Context(), kind == schemas.StructuredContentType)
 	case schemas.BatchContentType:
-		q.batch()
+		q.batch(r.Context())
 	case ndjsonContentType:
-		q.stream()
+		q.stream(r.Context())
 	default:
 		problem.Write(w, problem.New(problem.CodeUnsupported, strings.Join([]string{
 			schemas.StructuredContentType, schemas.BatchContentType, ndjsonContentType,
@@ -139,7 +139,7 @@ func (q *request) refuseAll(err error) {
 }
 
 // single takes one event and answers for it.
-func (q *request) single(structured bool) {
+func (q *request) single(ctx context.Context, structured bool) {
 	if !q.allow(1) {
 		return
 	}
@@ -154,7 +154,6 @@ func (q *request) single(structured bool) {
 	} else {
 		event, err = binaryEvent(q.r.Header, data, q.by)
 	}
-	ctx := q.r.Context()
 	s := q.submit(ctx, q.newLane(false), event, err)
 	s.acknowledge(ctx)
 	s.await(ctx)

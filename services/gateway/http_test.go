@@ -334,12 +334,12 @@ func TestAStreamThatBringsNothingEnds(t *testing.T) {
 
 func TestTheDoorsSayWhyTheyAreShut(t *testing.T) {
 	inBubble(t, func(t *testing.T, h *hub) {
-		h.closed = "The disk is full."
+		h.closed.Store("The disk is full.")
 		w := h.post("dev-fs-1", schemas.StructuredContentType, referral().structured())
-		if got := decoded(t, w); w.Code != http.StatusServiceUnavailable || got["code"] != "not_ready" || got["detail"] != h.closed {
+		if got := decoded(t, w); w.Code != http.StatusServiceUnavailable || got["code"] != "not_ready" || got["detail"] != h.why() {
 			t.Errorf("POST = %d %v", w.Code, got)
 		}
-		h.closed = ""
+		h.closed.Store("")
 		h.registry.setDown(true)
 		w = h.post("dev-fs-1", schemas.StructuredContentType, referral().structured())
 		if got := decoded(t, w); w.Code != http.StatusServiceUnavailable || got["code"] != "not_ready" {

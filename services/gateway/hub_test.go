@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,7 +129,7 @@ type hub struct {
 	mux      *http.ServeMux
 	metrics  *prometheus.Registry
 	log      *bytes.Buffer
-	closed   string
+	closed   atomic.Value // of string
 	stop     func()
 }
 
@@ -160,12 +161,18 @@ func (h *hub) make(b *broker.Broker, view *directory.View, settings config.Setti
 	g, err := New(services.Host{
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: h.log}, nil)), Metrics: h.metrics, Broker: b, HTTP: h.mux,
 		Ready: services.NewReadiness(), Directory: view, Schemas: registry.New("http://registry.invalid", &http.Client{Transport: h.registry}),
-		Auth: auth.New(true, view.Participant), Settings: settings, Closed: func() string { return h.closed },
+		Auth: auth.New(true, view.Participant), Settings: settings, Closed: h.why,
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	h.Gateway = g
+}
+
+// why is what Host.Closed says.
+func (h *hub) why() string {
+	s, _ := h.closed.Load().(string)
+	return s
 }
 
 type lockedWriter struct {

@@ -274,9 +274,9 @@ func (h *hearing) timeSane(context.Context) error {
 
 // unheard is the hearing of a claim that could not be read: what names it is all
 // there is. The error is a *notReadyError.
-func (j *judge) unheard(c claim) (*hearing, error) {
+func (j *judge) unheard(ctx context.Context, c claim) (*hearing, error) {
 	h := &hearing{judge: j, claim: c, dir: j.directory.Snapshot(), now: time.Now().UTC().Truncate(time.Millisecond)}
-	if err := h.ready(context.Background()); err != nil {
+	if err := h.ready(ctx); err != nil {
 		return nil, err
 	}
 	if participant, _, err := schemas.ParseSource(c.event.Source); err == nil {

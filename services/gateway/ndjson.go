@@ -27,7 +27,7 @@ const (
 // stream takes one structured event a line and answers each with a line, in
 // order, while more lines come. It is slowed down rather than refused: by the
 // caller's allowance, by a full buffer, and by a caller who does not read.
-func (q *request) stream() {
+func (q *request) stream(ctx context.Context) {
 	control := http.NewResponseController(q.w)
 	// HTTP/1 may read and write at once only if asked to; where that is not to be
 	// had, the answers come when the body has ended or the buffers are full.
@@ -37,7 +37,7 @@ func (q *request) stream() {
 		q.refuseAll(err)
 		return
 	}
-	ctx, cancel := context.WithCancel(q.r.Context())
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	q.w.Header().Set("Content-Type", ndjsonContentType)
 	q.w.Header().Set("Cache-Control", "no-store")

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,10 +56,9 @@ func (h *hearing) referralParties(p *schemas.ReferralMade) error {
 		return err
 	}
 	h.recipientRole = to.Role
-	switch directory.RoleOffice {
-	case from.Role:
+	if from.Role == directory.RoleOffice {
 		h.territory = from.Territory
-	case to.Role:
+	} else if to.Role == directory.RoleOffice {
 		h.territory = to.Territory
 	}
 	competent := ""
@@ -127,10 +127,8 @@ func (h *hearing) named(field, id string, roles ...directory.Role) (directory.Pa
 	if !ok {
 		return p, refuse(schemas.ReasonUnknownParticipant, "%s: not in the directory", field)
 	}
-	for _, role := range roles {
-		if p.Role == role {
-			return p, nil
-		}
+	if slices.Contains(roles, p.Role) {
+		return p, nil
 	}
 	return p, refuse(schemas.ReasonUnknownParticipant, "%s: not one who can take this part", field)
 }

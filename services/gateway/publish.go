@@ -32,7 +32,7 @@ const roomPause = 5 * time.Millisecond
 func (g *Gateway) enqueueWhenRoom(ctx context.Context, rec broker.Record) (*broker.Ack, error) {
 	for {
 		ack := g.broker.Enqueue(rec)
-		if !isBufferFull(ack) {
+		if !isBufferFull(ctx, ack) {
 			return ack, nil
 		}
 		if err := pause(ctx, roomPause); err != nil {
@@ -41,10 +41,11 @@ func (g *Gateway) enqueueWhenRoom(ctx context.Context, rec broker.Record) (*brok
 	}
 }
 
-func isBufferFull(ack *broker.Ack) bool {
+// isBufferFull says whether the record was not taken; it does not wait.
+func isBufferFull(ctx context.Context, ack *broker.Ack) bool {
 	select {
 	case <-ack.Done():
-		_, err := ack.Wait(context.Background())
+		_, err := ack.Wait(ctx)
 		return errors.Is(err, broker.ErrBufferFull)
 	default:
 		return false
@@ -105,12 +106,12 @@ func (l *lane) send(ctx context.Context, e schemas.Event) (sent, error) {
 		if ack, err = l.g.enqueueWhenRoom(ctx, rec); err != nil {
 			return sent{}, err
 		}
-	} else if ack = l.g.broker.Enqueue(rec); isBufferFull(ack) {
+	} else if ack = l.g.broker.Enqueue(rec); isBufferFull(ctx, ack) {
 		l.failed[dossier] = true
 		return sent{}, broker.ErrBufferFull
 	}
 	if len(l.last) >= maxLaneKeys {
-		l.forgetSettled()
+		l.forgetSettled(ctx)
 	}
 	l.last[dossier] = ack
 	return sent{partition: rec.Partition, ack: ack}, nil
@@ -138,11 +139,11 @@ func (l *lane) settle(ctx context.Context, dossier string) error {
 	return nil
 }
 
-func (l *lane) forgetSettled() {
+func (l *lane) forgetSettled(ctx context.Context) {
 	for dossier, ack := range l.last {
 		select {
 		case <-ack.Done():
-			if _, err := ack.Wait(context.Background()); err != nil {
+			if _, err := ack.Wait(ctx); err != nil {
 				l.failed[dossier] = true
 			}
 			delete(l.last, dossier)

@@ -171,7 +171,7 @@ func TestARegistryThatIsDownDelaysAndRefusesNothing(t *testing.T) {
 
 func TestShutDoorsDelayATopicAndRefuseNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, h *hub) {
-		h.closed = "The disk is full."
+		h.closed.Store("The disk is full.")
 		time.Sleep(10 * time.Second)
 		h.produce("from.offices", referral().record(caseA))
 		time.Sleep(time.Minute)
@@ -181,7 +181,7 @@ func TestShutDoorsDelayATopicAndRefuseNothing(t *testing.T) {
 		if _, ok := h.submission("ev-2"); ok {
 			t.Error("a submission through shut doors")
 		}
-		h.closed = ""
+		h.closed.Store("")
 		h.awaitSubmission("ev-2")
 	})
 }
