@@ -119,8 +119,9 @@ func answer(w http.ResponseWriter, status int, v any) {
 
 func writeBody(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", mediaType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	_, _ = w.Write(body) //nolint:gosec // It is JSON, and no browser is let guess otherwise.
 }
 
 // answerFault writes an error as every client of a registry expects it.
