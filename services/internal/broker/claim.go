@@ -15,9 +15,10 @@ type Claim struct {
 	Topic     string
 	Partition int
 
-	tp     topicPartition
-	gen    *generation
-	stored stored
+	tp       topicPartition
+	gen      *generation
+	stored   stored
+	progress progress
 }
 
 // stored is what a group has committed for a partition.
@@ -31,7 +32,7 @@ type stored struct {
 // lag.
 func (c *Claim) Cursor(offset int64) *Cursor {
 	cursor := c.gen.b.Cursor(c.Topic, c.Partition, offset)
-	cursor.group = c.gen.group
+	cursor.group, cursor.progress = c.gen.group, &c.progress
 	return cursor
 }
 

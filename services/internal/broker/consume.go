@@ -182,7 +182,6 @@ func (m *member) serve(ctx, genCtx context.Context, next *kafka.Generation) erro
 	handlers := newErrorGroup(ctx)
 	for _, claim := range claims {
 		handlers.start(func(ctx context.Context) error {
-			defer m.b.metrics.forgetLag(m.group, claim.tp)
 			err := m.handle(ctx, claim)
 			if ctx.Err() != nil || errors.Is(err, ErrGenerationOver) {
 				return nil
@@ -190,19 +189,24 @@ func (m *member) serve(ctx, genCtx context.Context, next *kafka.Generation) erro
 			return err
 		})
 	}
-	return m.await(handlers, gen)
+	return m.await(handlers, gen, claims)
 }
 
-// await commits for the handlers until the last of them has returned.
-func (m *member) await(handlers *errorGroup, gen *generation) error {
-	committing, stop := context.WithCancel(m.b.ctx)
-	var commits sync.WaitGroup
-	commits.Go(func() { gen.commitLoop(committing) })
+// await commits for the handlers, and watches them, until the last of them has
+// returned.
+func (m *member) await(handlers *errorGroup, gen *generation, claims []*Claim) error {
+	ctx, stop := context.WithCancel(m.b.ctx)
+	var helpers sync.WaitGroup
+	helpers.Go(func() { gen.commitLoop(ctx) })
+	helpers.Go(func() { m.watchLag(ctx, claims) })
 	<-handlers.ctx.Done()
 	err := handlers.wait()
 	stop()
-	commits.Wait()
+	helpers.Wait()
 	gen.end()
+	for _, c := range claims {
+		m.b.metrics.forgetLag(m.group, c.tp)
+	}
 	return err
 }
 

@@ -401,6 +401,12 @@ relais_consumer_lag_events{group="ledger",partition="0",topic="relais.submitted"
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "relais_consumer_lag_events"); err != nil {
 			t.Error(err)
 		}
+		fill(t, b, topic, 1, 5, "y")
+		time.Sleep(25 * time.Second) // the handler is busy
+		want = strings.ReplaceAll(want, "} 0", "} 5")
+		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "relais_consumer_lag_events"); err != nil {
+			t.Error(err)
+		}
 		stop()
 		if err := <-left; err != nil {
 			t.Error(err)

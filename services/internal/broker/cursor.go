@@ -13,7 +13,8 @@ import (
 type Cursor struct {
 	b        *Broker
 	tp       topicPartition
-	group    string // of the lag metric; none when empty
+	group    string    // of the lag metric
+	progress *progress // of the claim; nil without one
 	position int64
 	wait     time.Duration
 	unpacker unpacker
@@ -114,7 +115,8 @@ func (c *Cursor) account(batch Batch, damaged int) {
 	if damaged > 0 {
 		m.unreadable.WithLabelValues(c.tp.topic).Add(float64(damaged))
 	}
-	if c.group != "" {
+	if c.progress != nil {
+		c.progress.at(batch.Next)
 		m.setLag(c.group, c.tp, batch.End-batch.Next)
 	}
 	if c.watchdog.stalled(batch) {
