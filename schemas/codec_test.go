@@ -69,8 +69,7 @@ func framed(id int, avro ...byte) []byte {
 }
 
 func reasonOf(err error) Reason {
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		return refusal.Reason
 	}
 	return ""

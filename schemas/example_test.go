@@ -15,8 +15,7 @@ func ExampleValidate() {
 		fmt.Println(err)
 		return
 	}
-	var refusal *schemas.Refusal
-	if errors.As(schemas.Validate(payload), &refusal) {
+	if refusal, ok := errors.AsType[*schemas.Refusal](schemas.Validate(payload)); ok {
 		code := refusal.Reason.Code()
 		fmt.Println(refusal.Detail)
 		fmt.Println(code.French, code.RemedyFR)

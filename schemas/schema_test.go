@@ -207,8 +207,9 @@ func avroTypeOf(t reflect.Type, omitempty bool) string {
 			return `"long"`
 		case reflect.Struct:
 			return t.Name()
+		default:
+			return "no type for " + t.String()
 		}
-		return "no type for " + t.String()
 	}
 	switch {
 	case t.Kind() == reflect.Pointer:

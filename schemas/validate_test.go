@@ -239,6 +239,7 @@ func nthString(v reflect.Value, path string, left *int) (string, reflect.Value, 
 				return p, f, true
 			}
 		}
+	default:
 	}
 	return "", reflect.Value{}, false
 }

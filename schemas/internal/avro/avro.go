@@ -34,7 +34,7 @@ const (
 // valid Avro schema; ErrTooLarge for one beyond the bounds.
 var (
 	ErrSchema   = errors.New("not an Avro schema")
-	ErrTooLarge = errors.New("Avro schema too large")
+	ErrTooLarge = errors.New("Avro schema too large") //nolint:staticcheck // Avro is a name.
 )
 
 // Schema is a parsed Avro schema. It is never changed.

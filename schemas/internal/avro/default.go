@@ -177,8 +177,14 @@ func appendTextDefault(b []byte, t *schemaType, v *jsonNode) ([]byte, error) {
 			return nil, badDefault(t)
 		}
 		return appendZigzag(b, int64(i)), nil
+	default:
+		return appendBytesDefault(b, t, v)
 	}
-	// Bytes stand in JSON as one character from 0 to 255 for each.
+}
+
+// appendBytesDefault writes bytes or a fixed, which stand in JSON as one character
+// from 0 to 255 for each byte.
+func appendBytesDefault(b []byte, t *schemaType, v *jsonNode) ([]byte, error) {
 	raw := make([]byte, 0, len(v.text))
 	for _, r := range v.text {
 		if r > 255 {

@@ -43,8 +43,15 @@ func (p *planner) plan(reader, writer *schemaType) plan {
 		if writer.kind == kindBytes {
 			return planText
 		}
+		return planSame(writer)
+	default:
+		return planSame(writer)
 	}
-	// The same bytes in both: null, boolean, int and long, string and bytes, fixed.
+}
+
+// planSame takes what has the same bytes in both: null, boolean, int and long,
+// string and bytes, fixed.
+func planSame(writer *schemaType) plan {
 	return func(c *cursor, out []byte) []byte {
 		start := c.pos
 		c.skip(writer)

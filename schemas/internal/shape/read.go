@@ -49,7 +49,13 @@ func (r *reader) value(s *Shape, v reflect.Value) bool {
 		return r.integer(v, math.MinInt32, math.MaxInt32)
 	case kindLong:
 		return r.integer(v, math.MinInt64, math.MaxInt64)
+	default:
+		return r.text(s, v)
 	}
+}
+
+// text reads what JSON has as a string.
+func (r *reader) text(s *Shape, v reflect.Value) bool {
 	text, ok := r.Text(s.kind.String())
 	if !ok {
 		return false

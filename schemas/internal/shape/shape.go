@@ -87,8 +87,9 @@ func Of(t reflect.Type) *Shape {
 		return &Shape{kind: kindList, element: Of(t.Elem())}
 	case reflect.Struct:
 		return objectOf(t)
+	default:
+		panic(fmt.Sprintf("shape: no event may carry a %s", t))
 	}
-	panic(fmt.Sprintf("shape: no event may carry a %s", t))
 }
 
 // objectOf reads the tags.
