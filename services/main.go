@@ -34,7 +34,7 @@ func Main[S Service](name, about, httpAddr string, make func(Host) (S, error)) i
 // process ends with the code: help or version was asked for, or something is
 // wrong, and it has been said.
 func ParseArgs(defaults config.Settings, name, about string) (settings config.Settings, code int, done bool) {
-	settings, err := defaults.Parse(name, about, os.Args[1:], config.Env, os.Stderr)
+	settings, err := defaults.Parse(name, about, os.Args[1:], config.Env, os.Stdout)
 	switch {
 	case errors.Is(err, config.ErrHelp):
 		return settings, 0, true

@@ -67,11 +67,13 @@ var (
 	ErrVersion = errors.New("version asked for")
 )
 
-// Parse reads args and the environment over the settings; usage goes to w. It
-// reports every problem in one go.
+// Parse reads args and the environment over the settings. It reports every problem
+// in one go; help, where it is asked for, goes to w.
 func (s Settings) Parse(name, about string, args []string, env func(string) (string, bool), w io.Writer) (Settings, error) {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	fs.SetOutput(w)
+	// What is wrong is the caller's to say, once, and without all the rest.
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
 	isHub := s.Kafka != ""
 	fs.StringVar(&s.HTTP, "http", s.HTTP, "address of the HTTP door; port 0 takes a free one")
 	if isHub {
@@ -88,10 +90,6 @@ func (s Settings) Parse(name, about string, args []string, env func(string) (str
 	fs.IntVar(&s.Replication, "replication", s.Replication, "replication factor of topics that are made (3 on a real cluster)")
 	level := fs.String("log-level", s.LogLevel.String(), "debug, info, warn or error")
 	version := fs.Bool("version", false, "print the version and exit")
-	fs.Usage = func() {
-		fmt.Fprintf(w, "%s: %s\n\nEvery setting is a flag, or RELAIS_ and its upper-case name in the environment\n(RELAIS_LOG_LEVEL for --log-level); a flag wins.\n\n", name, about)
-		fs.PrintDefaults()
-	}
 
 	var problems []error
 	fs.VisitAll(func(f *flag.Flag) {
@@ -102,8 +100,13 @@ func (s Settings) Parse(name, about string, args []string, env func(string) (str
 			}
 		}
 	})
-	if err := fs.Parse(args); err != nil {
-		return s, err
+	if err := fs.Parse(args); errors.Is(err, ErrHelp) {
+		fmt.Fprintf(w, "%s: %s\n\nEvery setting is a flag, or RELAIS_ and its upper-case name in the environment\n(RELAIS_LOG_LEVEL for --log-level); a flag wins.\n\n", name, about)
+		fs.SetOutput(w)
+		fs.PrintDefaults()
+		return s, ErrHelp
+	} else if err != nil {
+		return s, errors.Join(append(problems, err)...)
 	}
 	if *version {
 		return s, ErrVersion

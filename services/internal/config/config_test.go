@@ -39,6 +39,14 @@ func TestEveryProblemIsReportedInOneGo(t *testing.T) {
 	}
 }
 
+func TestAnUnknownFlagIsNamedWithoutAllTheHelp(t *testing.T) {
+	var said bytes.Buffer
+	_, err := config.DefaultHub().Parse("hub", "runs", []string{"--color", "blue"}, env("RELAIS_REPLICATION=many"), &said)
+	if err == nil || !strings.Contains(err.Error(), "-color") || !strings.Contains(err.Error(), "RELAIS_REPLICATION") || said.Len() > 0 {
+		t.Errorf("got %v and %q", err, &said)
+	}
+}
+
 func TestADoorThatIsNotOnLoopbackIsRefused(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:8080", "192.0.2.1:8080", "example.org:8080", "[::]:8080"} {
 		_, err := config.DefaultHub().Parse("hub", "runs", []string{"--http", addr}, env(), new(bytes.Buffer))
