@@ -41,7 +41,7 @@ case. What is sealed stays out.
 					_, werr := c.out.Write(answer)
 					return firstError(err, werr)
 				}
-				return printCase(c.out, answer)
+				return printCase(c.out, answer, c.zone)
 			}
 		},
 	}
@@ -82,7 +82,7 @@ type history struct {
 	} `json:"timeline"`
 }
 
-func printCase(w io.Writer, answer []byte) error {
+func printCase(w io.Writer, answer []byte, zone *time.Location) error {
 	var h history
 	if err := json.Unmarshal(answer, &h); err != nil {
 		return fmt.Errorf("the hub's answer is not what was expected: %w", err)
@@ -90,7 +90,7 @@ func printCase(w io.Writer, answer []byte) error {
 	fmt.Fprintf(w, "dossier %s\n\n", h.Dossier)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range h.Cases {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\tsince %s\t%s\n", c.Kind, c.State, c.StateFR, c.Case, localTime(c.Since), strings.Join(c.Parties, ", "))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\tsince %s\t%s\n", c.Kind, c.State, c.StateFR, c.Case, shownTime(c.Since, zone), strings.Join(c.Parties, ", "))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -108,21 +108,11 @@ func printCase(w io.Writer, answer []byte) error {
 		case "repeat":
 			what = "repeat of " + s.First
 		}
-		line := fmt.Sprintf("  %s  %-4s %-20s %s  %s", localTime(s.Received), mark, typeName(s.Type), strings.TrimPrefix(s.Source, "/participants/"), what)
+		line := fmt.Sprintf("  %s  %-4s %-20s %s  %s", shownTime(s.Received, zone), mark, typeName(s.Type), strings.TrimPrefix(s.Source, "/participants/"), what)
 		if s.Case != h.Dossier && s.Case != "" {
 			line += "  (" + s.Case + ")"
 		}
 		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 	return nil
-}
-
-// localTime is a time of the hub's in the machine's own zone, to the second; what
-// is none stays as it is.
-func localTime(text string) string {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return text
-	}
-	return t.Local().Format(time.DateTime)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/relais-fr/relais/cmd/hubctl/internal/door"
 )
@@ -34,6 +35,8 @@ type environment struct {
 	lookup   func(key string) (string, bool)
 	// terminal says whether err is one, answers whether in is.
 	terminal, answers bool
+	// zone is the one in which times are shown.
+	zone *time.Location
 }
 
 // command is one thing that hubctl does.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/relais-fr/relais/cmd/hubctl/internal/bulk"
+	"github.com/relais-fr/relais/cmd/hubctl/internal/door"
 	"github.com/relais-fr/relais/cmd/hubctl/internal/feed"
 )
 
@@ -123,11 +124,29 @@ func (im *importing) format(ctx context.Context, c *call) (feed.Format, string, 
 	if err != nil {
 		return nil, "", err
 	}
-	zones, err := loadZones(ctx, client)
+	zones, err := patiently(ctx, c, im.patience, func() (zones, error) { return loadZones(ctx, client) })
 	if err != nil {
 		return nil, "", err
 	}
 	return feed.Neutral{Feeder: im.as, Zone: zones.of, History: im.history}, name, nil
+}
+
+// patiently repeats ask while a later try may succeed, at most so long.
+func patiently[T any](ctx context.Context, c *call, limit time.Duration, ask func() (T, error)) (T, error) {
+	told, until := false, time.Now().Add(limit)
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, lastPause) {
+		v, err := ask()
+		if err == nil || !door.Passing(err) || time.Now().After(until) {
+			return v, err
+		}
+		if !told {
+			told = true
+			fmt.Fprintf(c.err, "trying again: %v\n", err)
+		}
+		if !sleep(ctx, pause) {
+			return v, ctx.Err()
+		}
+	}
 }
 
 func (im *importing) writeReport(report bulk.Report) error {

@@ -13,7 +13,7 @@ import (
 
 // eventLine is an event for a person, on one line: when it was received, what it
 // is, its case, who sent it, and its fields.
-func eventLine(e schemas.Event) string {
+func eventLine(e schemas.Event, zone *time.Location) string {
 	name := e.Type
 	if entry, ok := schemas.Lookup(e.Type); ok {
 		name = entry.Name
@@ -22,7 +22,7 @@ func eventLine(e schemas.Event) string {
 	if _, system, err := schemas.ParseSource(e.Source); err == nil {
 		from += "/" + system
 	}
-	parts := []string{receivedAt(e), fmt.Sprintf("%-20s", name), e.Subject}
+	parts := []string{shownTime(e.Extensions[schemas.AttrReceivedTime], zone), fmt.Sprintf("%-20s", name), e.Subject}
 	if s := strings.TrimLeft(e.Extensions[schemas.AttrSequence], "0"); s != "" {
 		parts = append(parts, "#"+s)
 	}
@@ -33,14 +33,14 @@ func eventLine(e schemas.Event) string {
 	return strings.TrimRight(strings.Join(append(parts, fields(e.Data)), "  "), " ")
 }
 
-// receivedAt is the received time in the machine's own zone, to the second.
-func receivedAt(e schemas.Event) string {
-	text := e.Extensions[schemas.AttrReceivedTime]
+// shownTime is a time of the hub's in the zone, to the second; what is none stays
+// as it is.
+func shownTime(text string, zone *time.Location) string {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		return text
 	}
-	return t.Local().Format(time.DateTime)
+	return t.In(zone).Format(time.DateTime)
 }
 
 func refusalWords(data []byte) string {

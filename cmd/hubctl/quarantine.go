@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"text/tabwriter"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -85,7 +86,7 @@ func listQuarantine(ctx context.Context, c *call, participant string, asJSON boo
 				fmt.Fprintf(c.out, "%s\n", line)
 				continue
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d bytes\t%s\n", q.Place, localTime(q.Time), q.Origin, q.Reason, q.SizeBytes, q.Detail)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d bytes\t%s\n", q.Place, shownTime(q.Time, c.zone), q.Origin, q.Reason, q.SizeBytes, q.Detail)
 		}
 		if len(page.Items) == 0 || page.Next == cursor {
 			break
@@ -133,7 +134,7 @@ it is text. It may hold personal data. Needs an admin's token.
 				case *value:
 					_, err = c.out.Write(q.Value)
 				default:
-					q.print(c.out)
+					q.print(c.out, c.zone)
 				}
 				return err
 			}
@@ -141,10 +142,10 @@ it is text. It may hold personal data. Needs an admin's token.
 	}
 }
 
-func (q quarantined) print(w io.Writer) {
+func (q quarantined) print(w io.Writer, zone *time.Location) {
 	row := func(name, value string) { fmt.Fprintf(w, "%-12s %s\n", name, value) }
 	row("place", q.Place)
-	row("time", localTime(q.Time))
+	row("time", shownTime(q.Time, zone))
 	row("origin", q.Origin)
 	row("participant", q.Participant)
 	row("reason", strings.TrimRight(q.Reason+": "+q.Detail, ": "))

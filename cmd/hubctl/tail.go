@@ -54,6 +54,7 @@ type tail struct {
 
 	client *door.Client
 	cursor string
+	zone   *time.Location
 }
 
 // How the mailbox is asked.
@@ -86,6 +87,7 @@ func (t *tail) run(ctx context.Context, c *call) error {
 	if t.from == "now" {
 		t.cursor = "now"
 	}
+	t.zone = c.zone
 	var err error
 	if t.client, err = c.client(participant); err != nil {
 		return err
@@ -208,7 +210,7 @@ func (t *tail) print(w io.Writer, text json.RawMessage) error {
 	if err != nil {
 		return fmt.Errorf("an event of the mailbox: %w", err)
 	}
-	_, err = fmt.Fprintln(w, eventLine(e))
+	_, err = fmt.Fprintln(w, door.Printable(eventLine(e, t.zone)))
 	return err
 }
 

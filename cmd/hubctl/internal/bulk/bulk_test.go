@@ -337,13 +337,13 @@ func TestReportInWords(t *testing.T) {
   VisitRecorded                  41,213          207            0
   all                            52,000          207          467
 
-  52,000 events are on the hub for these lines.
+  On the hub for these lines: 52,000 events.
   refused unknown_service: 466, service: not in the directory
     lines 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, …
   refused malformed: 1
     line 9
-  1 lines have no outcome yet: run the same command again to go on.
-  52,674 lines in 8.7 s, 6,054/s; 12 handed in more than once.
+  Without an outcome yet: 1 line. Run the same command again to go on.
+  This run: 52,674 lines in 9 s, 6,054/s; 12 handed in more than once.
 `
 	var got strings.Builder
 	r.WriteText(&got)

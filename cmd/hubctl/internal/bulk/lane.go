@@ -22,7 +22,7 @@ import (
 const (
 	// maxBatch and maxBatchBytes bound what is handed in at once. The hub answers
 	// line by line, so that a larger batch saves round trips, not waiting.
-	maxBatch      = 1000
+	maxBatch      = 500
 	maxBatchBytes = 1 << 20
 	// maxPending bounds the lines that a lane holds, to choose a batch from.
 	maxPending = 4 * maxBatch

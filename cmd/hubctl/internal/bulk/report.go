@@ -186,7 +186,7 @@ func (r Report) WriteJSON(w io.Writer) error {
 
 // WriteText writes the report for people.
 func (r Report) WriteText(w io.Writer) {
-	fmt.Fprintf(w, "%s: %s lines", r.File, thousands(r.Lines))
+	fmt.Fprintf(w, "%s: %s", r.File, many(r.Lines, "line"))
 	if r.Blank > 0 {
 		fmt.Fprintf(w, ", %s of them blank", thousands(r.Blank))
 	}
@@ -199,7 +199,7 @@ func (r Report) WriteText(w io.Writer) {
 		row(name, r.ByKind[name])
 	}
 	row("all", r.Counts)
-	fmt.Fprintf(w, "\n  %s events are on the hub for these lines.\n", thousands(r.Events))
+	fmt.Fprintf(w, "\n  On the hub for these lines: %s.\n", many(r.Events, "event"))
 	for _, why := range r.Refused {
 		fmt.Fprintf(w, "  refused %s: %s", why.Reason, thousands(why.Count))
 		if why.Detail != "" {
@@ -208,10 +208,13 @@ func (r Report) WriteText(w io.Writer) {
 		fmt.Fprintf(w, "\n    %s\n", lineList(why))
 	}
 	if r.Open > 0 {
-		fmt.Fprintf(w, "  %s lines have no outcome yet: run the same command again to go on.\n", thousands(r.Open))
+		fmt.Fprintf(w, "  Without an outcome yet: %s. Run the same command again to go on.\n", many(r.Open, "line"))
 	}
 	if r.RunLines > 0 {
-		fmt.Fprintf(w, "  %s lines in %.1f s, %s/s", thousands(r.RunLines), r.Seconds, thousands(int(r.EventsPerSecond)))
+		fmt.Fprintf(w, "  This run: %s in %.0f s", many(r.RunLines, "line"), r.Seconds)
+		if r.Seconds >= 1 {
+			fmt.Fprintf(w, ", %s/s", thousands(int(r.EventsPerSecond)))
+		}
 		if r.HandedInAgain > 0 {
 			fmt.Fprintf(w, "; %s handed in more than once", thousands(r.HandedInAgain))
 		}
@@ -237,6 +240,14 @@ func lineList(why Refused) string {
 		b.WriteString(", …")
 	}
 	return b.String()
+}
+
+// many is a number and what it counts.
+func many(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return thousands(n) + " " + what
 }
 
 // thousands writes n with a comma between groups of three digits.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode"
 )
 
 // Problem is a problem document (RFC 9457) as the hub writes them: what is wrong
@@ -68,13 +69,23 @@ func (p *Problem) Error() string {
 // Lines is the document for a person: sentence, detail, what to do, code.
 func (p *Problem) Lines() string {
 	var b strings.Builder
-	fmt.Fprintln(&b, p.Title)
+	fmt.Fprintln(&b, Printable(p.Title))
 	for _, line := range []struct{ word, text string }{{"what", p.Detail}, {"do", p.Remedy}, {"code", p.Code}, {"place", p.Place}} {
 		if line.text != "" {
-			fmt.Fprintf(&b, "  %-6s %s\n", line.word, line.text)
+			fmt.Fprintf(&b, "  %-6s %s\n", line.word, Printable(line.text))
 		}
 	}
 	return b.String()
+}
+
+// Printable is text without what could drive a terminal.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
 }
 
 // Passing says whether the same request may succeed later.
