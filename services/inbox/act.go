@@ -70,7 +70,7 @@ func (p *pages) try(f *frame, w http.ResponseWriter, r *http.Request) (a *attemp
 		p.refused(a, w, r, outcome.Refusal)
 		return a, resultRefused, nil
 	}
-	http.Redirect(w, r, a.target(), http.StatusSeeOther)
+	http.Redirect(w, r, a.target(), http.StatusSeeOther) //nolint:gosec // the path is ours, what was typed is escaped in it
 	if outcome == nil {
 		return a, resultPending, nil
 	}
@@ -82,8 +82,7 @@ func (p *pages) try(f *frame, w http.ResponseWriter, r *http.Request) (a *attemp
 func (p *pages) readAttempt(f *frame, r *http.Request) (*attempt, error) {
 	bad := &failure{status: http.StatusBadRequest, title: "error_title", key: "bad_form"}
 	if err := r.ParseForm(); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			bad.status = http.StatusRequestEntityTooLarge
 		}
 		return nil, bad
@@ -162,8 +161,7 @@ func (p *pages) refused(a *attempt, w http.ResponseWriter, r *http.Request, refu
 
 // notSent shows the form again when the event was not handed in, or nobody knows.
 func (p *pages) notSent(a *attempt, w http.ResponseWriter, r *http.Request, err error) (result string) {
-	var refusal *schemas.Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*schemas.Refusal](err); ok {
 		c := refusal.Reason.Code()
 		p.again(a, w, r, http.StatusUnprocessableEntity, nil,
 			&form{Error: a.f.pick(c.French, c.English), Remedy: a.f.T("try_again"), Detail: refusal.Detail})

@@ -23,6 +23,7 @@ const langCookie = "relais_lang"
 func languageOf(w http.ResponseWriter, r *http.Request) lang {
 	choice := r.URL.Query().Get("lang")
 	if choice == "fr" || choice == "en" {
+		//nolint:gosec // not Secure: on loopback there is no TLS, and it says nothing but a language
 		http.SetCookie(w, &http.Cookie{
 			Name: langCookie, Value: choice, Path: "/", MaxAge: 365 * 24 * 3600,
 			HttpOnly: true, SameSite: http.SameSiteLaxMode,

@@ -170,8 +170,8 @@ func (f *frame) VisitLine(v visit) string {
 	if v.GroupSize != nil {
 		words = append(words, fmt.Sprintf("%d %s", *v.GroupSize, f.T("persons")))
 	}
-	if v.VisitRecorded.Outcome != nil {
-		words = append(words, f.Label(schemas.TableVisitOutcome, *v.VisitRecorded.Outcome))
+	if v.Outcome != nil {
+		words = append(words, f.Label(schemas.TableVisitOutcome, *v.Outcome))
 	}
 	return strings.Join(words, " · ")
 }

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -120,9 +121,7 @@ func (p *pages) showCase(f *frame, _ http.ResponseWriter, r *http.Request) (stri
 	v.Printed = c.Kind == schemas.KindReferral && c.From == f.Office.ID
 	for _, a := range p.allowed(c, f.Office.ID, f.Now) {
 		values := hide(a, c)
-		for name, list := range valuesOf(a, c, f.Now) {
-			values[name] = list
-		}
+		maps.Copy(values, valuesOf(a, c, f.Now))
 		v.Forms = append(v.Forms, f.newForm(a, c, values, nil))
 	}
 	f.Title = f.T(string(c.Kind)) + " " + c.Reference
@@ -183,9 +182,7 @@ func (p *pages) newForm(f *frame, _ http.ResponseWriter, r *http.Request) (strin
 		return "", errNotFound
 	}
 	values := hide(a, nil)
-	for name, list := range valuesOf(a, nil, f.Now) {
-		values[name] = list
-	}
+	maps.Copy(values, valuesOf(a, nil, f.Now))
 	if visit := r.URL.Query().Get("visit"); visit != "" {
 		values.Set(hiddenVisit, visit)
 	}

@@ -40,7 +40,7 @@ func parseStreamID(id string, partition int) (offset int64, ok bool) {
 		return 0, false
 	}
 	offset, err := strconv.ParseInt(rest, 10, 64)
-	return offset, err == nil && offset >= -1
+	return offset, err == nil && offset >= -1 && id == streamID(partition, offset)
 }
 
 // stream is one page that listens.
@@ -130,8 +130,7 @@ func (s *stream) run(ctx context.Context) error {
 // send writes the notices above those that the page has had.
 func (s *stream) send(ctx context.Context) error {
 	answers, err := s.in.look(ctx, s.office, store.Get(officeKey(s.office)), store.LRange(noticesKey(s.office), -desk.MaxNotices, -1))
-	var building *notYetError
-	if errors.As(err, &building) {
+	if _, building := errors.AsType[*notYetError](err); building {
 		return nil
 	}
 	if err != nil {

@@ -56,8 +56,7 @@ func (in *Inbox) produce(ctx context.Context, s submission) error {
 	defer cancel()
 	data, err := in.codec.Encode(ctx, s.payload)
 	if err != nil {
-		var refusal *schemas.Refusal
-		if errors.As(err, &refusal) {
+		if _, refused := errors.AsType[*schemas.Refusal](err); refused {
 			return err
 		}
 		return fmt.Errorf("encode %s: %w: %w", s.typ, errNotTaken, err)

@@ -2,6 +2,7 @@ package inbox_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -19,9 +20,7 @@ import (
 // filled are a form's hidden fields with answers.
 func filled(hidden url.Values, answers ...string) url.Values {
 	values := url.Values{}
-	for name, list := range hidden {
-		values[name] = list
-	}
+	maps.Copy(values, hidden)
 	for i := 0; i < len(answers); i += 2 {
 		values.Add(answers[i], answers[i+1])
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -218,9 +219,7 @@ func (w *world) deliverAs(office string, number int64, e schemas.Event, payload 
 		schemas.AttrSubmittedPartition: "0", schemas.AttrSubmittedOffset: strconv.FormatInt(number, 10),
 		schemas.AttrReceivedTime: time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00"), schemas.AttrRecipient: office,
 	}
-	for name, value := range e.Extensions {
-		extensions[name] = value
-	}
+	maps.Copy(extensions, e.Extensions)
 	e.Extensions = extensions
 	r := broker.Record{
 		Topic: w.broker.Topic("to.offices"), Partition: broker.PartitionOf([]byte(office), partitions),

@@ -123,7 +123,8 @@ func (p *Projection) Get(ctx context.Context, partition int, at Position, keys [
 	}
 	text, _ := found[0].(string)
 	now := p.parse(text)
-	if now.position != at && !(now.position.Absent() && at.Absent()) || !at.Absent() && now.generation != generation {
+	same := now.position == at && now.generation == generation || now.position.Absent() && at.Absent()
+	if !same {
 		return nil, p.moved("get", partition)
 	}
 	values := make([][]byte, len(keys))

@@ -226,22 +226,17 @@ var Lists = []List{ToDo, Waiting, Done, Agenda}
 
 // ListFor is the list of the office in which the case belongs.
 func (c *Case) ListFor(office string) List {
-	switch c.Kind {
-	case schemas.KindAppointment:
-		if lifecycle.Appointment.Ended(c.State) {
-			return ""
-		}
+	switch {
+	case c.Kind == schemas.KindAppointment && lifecycle.Appointment.Ended(c.State):
+		return ""
+	case c.Kind == schemas.KindAppointment:
 		return Agenda
-	case schemas.KindReferral:
-		switch {
-		case lifecycle.Referral.Ended(c.State):
-			return Done
-		case c.turn() == c.To && office == c.To, c.turn() == c.From && office == c.From:
-			return ToDo
-		}
-		return Waiting
+	case lifecycle.Referral.Ended(c.State):
+		return Done
+	case c.turn() == c.To && office == c.To, c.turn() == c.From && office == c.From:
+		return ToDo
 	}
-	return ""
+	return Waiting
 }
 
 // turn is whose turn it is in a referral that has not ended: the recipient's, but
