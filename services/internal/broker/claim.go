@@ -54,6 +54,7 @@ func (c *Claim) Commit(ctx context.Context, offset int64, metadata string) error
 		return fmt.Errorf("commit %s of group %s: %w", c.tp, c.gen.group, err)
 	}
 	c.stored = stored{offset, metadata, true}
+	c.progress.committed(offset)
 	return nil
 }
 

@@ -373,6 +373,38 @@ func TestNewPartitionsAndTopicsAreTakenUp(t *testing.T) {
 	})
 }
 
+func TestTheLagOfAGroupThatOnlyCommitsIsMeasured(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	bubble(t, func(t *testing.T, _ *enginetest.Kafka, b *broker.Broker) {
+		topic := makeTopic(t, b, "submitted", 1)
+		fill(t, b, topic, 1, 7, "x")
+		ctx, stop := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() {
+			left <- b.Consume(ctx, "ledger", []string{topic}, func(ctx context.Context, c *broker.Claim) error {
+				if err := c.Commit(ctx, 4, ""); err != nil {
+					return err
+				}
+				<-ctx.Done()
+				return nil
+			})
+		}()
+		time.Sleep(15 * time.Second)
+		want := `
+# HELP relais_consumer_lag_events Records of the partition that the group has not read yet.
+# TYPE relais_consumer_lag_events gauge
+relais_consumer_lag_events{group="ledger",partition="0",topic="relais.submitted"} 3
+`
+		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "relais_consumer_lag_events"); err != nil {
+			t.Error(err)
+		}
+		stop()
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+	}, func(c *broker.Config) { c.Metrics = reg })
+}
+
 func TestTheLagOfAGroupIsMeasured(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	bubble(t, func(t *testing.T, _ *enginetest.Kafka, b *broker.Broker) {

@@ -116,7 +116,7 @@ func (c *Cursor) account(batch Batch, damaged int) {
 		m.unreadable.WithLabelValues(c.tp.topic).Add(float64(damaged))
 	}
 	if c.progress != nil {
-		c.progress.at(batch.Next)
+		c.progress.read(batch.Next)
 		m.setLag(c.group, c.tp, batch.End-batch.Next)
 	}
 	if c.watchdog.stalled(batch) {
