@@ -87,7 +87,7 @@ func (f *follower) attempt(ctx context.Context) error {
 			}
 		}
 		for records := range slices.Chunk(batch.Records, stepRecords) {
-			if err := f.take(ctx, records, records[len(records)-1].Offset+1); err != nil {
+			if err := f.take(ctx, records); err != nil {
 				return err
 			}
 		}
@@ -154,9 +154,9 @@ func (f *follower) recordAt(ctx context.Context, offset int64) (broker.Record, e
 	}
 }
 
-// take puts records on the desks and moves the position to next, in one commit;
-// what is too much for one is taken in halves.
-func (f *follower) take(ctx context.Context, records []broker.Record, next int64) error {
+// take puts records on the desks and moves the position beyond them, in one
+// commit; what is too much for one is taken in halves.
+func (f *follower) take(ctx context.Context, records []broker.Record) error {
 	started := time.Now()
 	events, err := f.readAll(ctx, records)
 	if err != nil {
@@ -175,14 +175,18 @@ func (f *follower) take(ctx context.Context, records []broker.Record, next int64
 	if err != nil {
 		return err
 	}
-	to := store.Position{Next: next, Mark: mark(records[len(records)-1])}
+	last := records[len(records)-1]
+	to := store.Position{Next: last.Offset + 1, Mark: mark(last)}
+	if last.Unreadable != nil {
+		to.Next = last.Unreadable.Last + 1
+	}
 	err = f.projection.Commit(ctx, f.partition, f.at, to, append(ops, goalOp(f.goal)))
 	if errors.Is(err, store.ErrTooLarge) && len(records) > 1 {
 		half := len(records) / 2
-		if err := f.take(ctx, records[:half], records[half].Offset); err != nil {
+		if err := f.take(ctx, records[:half]); err != nil {
 			return err
 		}
-		return f.take(ctx, records[half:], next)
+		return f.take(ctx, records[half:])
 	}
 	if err != nil {
 		return err
