@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/relais-fr/relais/cmd/hubctl/internal/door"
@@ -82,20 +80,18 @@ type history struct {
 	} `json:"timeline"`
 }
 
-func printCase(w io.Writer, answer []byte, zone *time.Location) error {
+func printCase(w *printer, answer []byte, zone *time.Location) error {
 	var h history
 	if err := json.Unmarshal(answer, &h); err != nil {
 		return fmt.Errorf("the hub's answer is not what was expected: %w", err)
 	}
-	fmt.Fprintf(w, "dossier %s\n\n", h.Dossier)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, c := range h.Cases {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\tsince %s\t%s\n", c.Kind, c.State, c.StateFR, c.Case, shownTime(c.Since, zone), strings.Join(c.Parties, ", "))
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(w)
+	w.printf("dossier %s\n\n", h.Dossier)
+	w.table(func(row *printer) {
+		for _, c := range h.Cases {
+			row.printf("  %s\t%s\t%s\t%s\tsince %s\t%s\n", c.Kind, c.State, c.StateFR, c.Case, shownTime(c.Since, zone), strings.Join(c.Parties, ", "))
+		}
+	})
+	w.printf("\n")
 	for _, s := range h.Timeline {
 		mark := ""
 		if s.Sequence > 0 {
@@ -112,7 +108,7 @@ func printCase(w io.Writer, answer []byte, zone *time.Location) error {
 		if s.Case != h.Dossier && s.Case != "" {
 			line += "  (" + s.Case + ")"
 		}
-		fmt.Fprintln(w, strings.TrimRight(line, " "))
+		w.printf("%s\n", strings.TrimRight(line, " "))
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ const (
 // environment is what the process gives a command.
 type environment struct {
 	in       io.Reader
-	out, err io.Writer
+	out, err *printer
 	lookup   func(key string) (string, bool)
 	// terminal says whether err is one, answers whether in is.
 	terminal, answers bool
@@ -94,7 +94,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		return exitUsage
 	}
 	if isHelp(args[0]) {
-		return help(env, args[1:])
+		return help(ctx, env, args[1:])
 	}
 	if args[0] == "--version" || args[0] == "-version" {
 		args[0] = "version"
@@ -109,7 +109,7 @@ func run(ctx context.Context, args []string, env environment) int {
 			writeOverview(env.err, group)
 			return exitUsage
 		}
-		fmt.Fprintf(env.err, "hubctl: there is no command %q; `hubctl help` lists them.\n", strings.Join(args[:1], " "))
+		env.err.printf("hubctl: there is no command %q; `hubctl help` lists them.\n", strings.Join(args[:1], " "))
 		return exitUsage
 	}
 	return cmd.call(ctx, rest, env)
@@ -134,7 +134,7 @@ func (cmd command) call(ctx context.Context, args []string, env environment) int
 	} else {
 		err = do(ctx, c)
 	}
-	return c.tell(err)
+	return c.tell(errors.Join(err, c.out.err))
 }
 
 // parse reads flags that stand before, between or behind the other arguments.
@@ -162,15 +162,15 @@ func (c *call) tell(err error) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &wrong):
-		fmt.Fprintf(c.err, "hubctl %s: %s\n`hubctl %s --help` explains it.\n", c.name, wrong.text, c.name)
+		c.err.printf("hubctl %s: %s\n`hubctl %s --help` explains it.\n", c.name, wrong.text, c.name)
 		return exitUsage
 	case errors.Is(err, errSaid):
 	case errors.As(err, &problem):
-		fmt.Fprintf(c.err, "hubctl %s: %s", c.name, problem.Lines())
+		c.err.printf("hubctl %s: %s", c.name, problem.Lines())
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintf(c.err, "hubctl %s: stopped\n", c.name)
+		c.err.printf("hubctl %s: stopped\n", c.name)
 	default:
-		fmt.Fprintf(c.err, "hubctl %s: %v\n", c.name, err)
+		c.err.printf("hubctl %s: %v\n", c.name, err)
 	}
 	return exitFailed
 }

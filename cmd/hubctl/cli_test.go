@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -114,7 +115,7 @@ func (s *story) tell(t *testing.T) *txtar.Archive {
 	defer hub.Close()
 	var out, errs strings.Builder
 	env := environment{
-		in: strings.NewReader(""), out: &out, err: &errs, zone: time.FixedZone("CEST", 2*60*60),
+		in: strings.NewReader(""), out: &printer{w: &out}, err: &printer{w: &errs}, zone: time.FixedZone("CEST", 2*60*60),
 		lookup: func(key string) (string, bool) { return hub.URL, key == "RELAIS_HUB" },
 	}
 	if s.stdin != nil {
@@ -163,9 +164,7 @@ func (s *story) answer(w http.ResponseWriter, r *http.Request) {
 				break
 			}
 		}
-		for key, values := range a.header {
-			w.Header()[key] = values
-		}
+		maps.Copy(w.Header(), a.header)
 		w.WriteHeader(a.status)
 		_, _ = io.WriteString(w, a.body)
 		return
@@ -208,7 +207,7 @@ func explain(t *testing.T, to *strings.Builder, args []string) {
 }
 
 func quiet(out io.Writer) environment {
-	return environment{in: strings.NewReader(""), out: out, err: out, zone: time.UTC, lookup: func(string) (string, bool) { return "", false }}
+	return environment{in: strings.NewReader(""), out: &printer{w: out}, err: &printer{w: out}, zone: time.UTC, lookup: func(string) (string, bool) { return "", false }}
 }
 
 func TestCallsThatAreNotUnderstood(t *testing.T) {

@@ -155,7 +155,7 @@ func (d *planning) refused(c *call, err error) error {
 		Rejected []rejection `json:"rejected"`
 	}
 	if json.Unmarshal(p.Raw, &report) == nil && len(report.Rejected) > 0 {
-		fmt.Fprintf(c.out, "%d rows, %d rejected:\n", report.Rows, len(report.Rejected))
+		c.out.printf("%d rows, %d rejected:\n", report.Rows, len(report.Rejected))
 		d.printRejected(c, report.Rejected)
 	}
 	return err
@@ -165,19 +165,19 @@ func (d *planning) refused(c *call, err error) error {
 const shownPerKind = 10
 
 func (d *planning) print(c *call, p plan) {
-	fmt.Fprintf(c.out, "%s: %d rows, %d offices, %d rejected; valid from %s\n\n", c.args[0], p.List.Rows, p.Offices, len(p.List.Rejected), p.AsOf)
+	c.out.printf("%s: %d rows, %d offices, %d rejected; valid from %s\n\n", c.args[0], p.List.Rows, p.Offices, len(p.List.Rejected), p.AsOf)
 	for _, kind := range kindsOf(p.Counts) {
-		fmt.Fprintf(c.out, "  %-12s %6d\n", kind, p.Counts[kind])
+		c.out.printf("  %-12s %6d\n", kind, p.Counts[kind])
 	}
-	fmt.Fprintf(c.out, "  %-12s %6d\n", "unchanged", p.Unchanged)
+	c.out.printf("  %-12s %6d\n", "unchanged", p.Unchanged)
 	if len(p.Quirks) > 0 {
-		fmt.Fprintln(c.out, "\nodd in the list, and how many rows:")
+		c.out.printf("\nodd in the list, and how many rows:\n")
 		for _, quirk := range slices.Sorted(maps.Keys(p.Quirks)) {
-			fmt.Fprintf(c.out, "  %-28s %6d\n", quirk, p.Quirks[quirk])
+			c.out.printf("  %-28s %6d\n", quirk, p.Quirks[quirk])
 		}
 	}
 	if len(p.List.Rejected) > 0 {
-		fmt.Fprintln(c.out, "\nrejected rows:")
+		c.out.printf("\nrejected rows:\n")
 		d.printRejected(c, p.List.Rejected)
 	}
 	d.printChanges(c, p)
@@ -194,10 +194,10 @@ func kindsOf(counts map[string]int) []string {
 func (d *planning) printRejected(c *call, rejected []rejection) {
 	for i, r := range rejected {
 		if i == shownPerKind && !d.all {
-			fmt.Fprintf(c.out, "  … and %d more (--all lists them)\n", len(rejected)-i)
+			c.out.printf("  … and %d more (--all lists them)\n", len(rejected)-i)
 			return
 		}
-		fmt.Fprintln(c.out, strings.TrimRight(fmt.Sprintf("  line %-6d %-18s %s %s", r.Line, r.Code, r.Reason, r.Detail), " "))
+		c.out.printf("%s\n", strings.TrimRight(fmt.Sprintf("  line %-6d %-18s %s %s", r.Line, r.Code, r.Reason, r.Detail), " "))
 	}
 }
 
@@ -205,20 +205,20 @@ func (d *planning) printChanges(c *call, p plan) {
 	shown, left := map[string]int{}, 0
 	for i, ch := range p.Changes {
 		if i == 0 {
-			fmt.Fprintln(c.out, "\nchanges:")
+			c.out.printf("\nchanges:\n")
 		}
 		kind := strings.Join(ch.Kinds, "+")
 		if shown[kind]++; shown[kind] > shownPerKind && !d.all {
 			left++
 			continue
 		}
-		fmt.Fprintf(c.out, "  %-10s %-14s %s\n", ch.ID, kind, ch.Name)
+		c.out.printf("  %-10s %-14s %s\n", ch.ID, kind, ch.Name)
 		for _, f := range ch.Fields {
-			fmt.Fprintf(c.out, "  %-10s   %s: %s → %s\n", "", f.Field, clip(string(f.Before)), clip(string(f.After)))
+			c.out.printf("  %-10s   %s: %s → %s\n", "", f.Field, clip(string(f.Before)), clip(string(f.After)))
 		}
 	}
 	if left > 0 {
-		fmt.Fprintf(c.out, "  … and %d more (--all lists them)\n", left)
+		c.out.printf("  … and %d more (--all lists them)\n", left)
 	}
 }
 
@@ -229,7 +229,7 @@ func (d *planning) apply(ctx context.Context, c *call, yes bool) error {
 		return err
 	}
 	if len(p.Changes) == 0 {
-		fmt.Fprintln(c.out, "\nNothing to change.")
+		c.out.printf("\nNothing to change.\n")
 		return nil
 	}
 	if !yes {
@@ -244,7 +244,7 @@ func (d *planning) apply(ctx context.Context, c *call, yes bool) error {
 	if _, err := client.Bytes(ctx, door.Request{Method: http.MethodPost, Path: importsPath + "/" + url.PathEscape(p.ID) + "/apply"}); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "\n%d changes applied.\n", len(p.Changes))
+	c.out.printf("\n%d changes applied.\n", len(p.Changes))
 	return nil
 }
 
@@ -253,7 +253,7 @@ func (c *call) confirm(ctx context.Context, question string) error {
 	if !c.answers {
 		return errors.New("nothing was changed: say --yes to apply without being asked")
 	}
-	fmt.Fprint(c.out, question)
+	c.out.printf("%s", question)
 	answer := make(chan string, 1)
 	// The goroutine ends with the process: a read of a terminal cannot be broken off.
 	go func() {

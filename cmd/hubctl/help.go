@@ -1,55 +1,54 @@
 package main
 
 import (
+	"context"
 	"flag"
-	"fmt"
-	"io"
 	"strings"
 )
 
 // help explains a command, a group or all.
-func help(env environment, args []string) int {
+func help(ctx context.Context, env environment, args []string) int {
 	if len(args) == 0 || isGroup(args[0]) && len(args) == 1 {
 		writeOverview(env.out, strings.Join(args, " "))
 		return exitOK
 	}
 	cmd, _, ok := find(args)
 	if !ok {
-		fmt.Fprintf(env.err, "hubctl: there is no command %q; `hubctl help` lists them.\n", strings.Join(args, " "))
+		env.err.printf("hubctl: there is no command %q; `hubctl help` lists them.\n", strings.Join(args, " "))
 		return exitUsage
 	}
-	return cmd.call(nil, []string{"--help"}, env) //nolint:staticcheck // --help does nothing that could wait
+	return cmd.call(ctx, []string{"--help"}, env)
 }
 
 // writeOverview lists the commands, those of one group or all.
-func writeOverview(w io.Writer, group string) {
+func writeOverview(w *printer, group string) {
 	if group == "" {
-		fmt.Fprint(w, "hubctl talks to a Relais hub: events, directory, cases, quarantine.\n\n")
+		w.printf("hubctl talks to a Relais hub: events, directory, cases, quarantine.\n\n")
 	}
-	fmt.Fprintln(w, "Commands:")
+	w.printf("Commands:\n")
 	for _, cmd := range commands() {
 		if group == "" || strings.HasPrefix(cmd.name, group+" ") {
-			fmt.Fprintf(w, "  %-20s %s\n", cmd.name, cmd.short)
+			w.printf("  %-20s %s\n", cmd.name, cmd.short)
 		}
 	}
-	fmt.Fprint(w, "\n`hubctl <command> --help` explains a command.\n"+
+	w.printf("\n`hubctl <command> --help` explains a command.\n" +
 		"Exit code: 0 done, 1 failed or refused, 2 not understood.\n")
 }
 
 // writeHelp explains the command.
-func (cmd command) writeHelp(w io.Writer, flags *flag.FlagSet) {
-	fmt.Fprintf(w, "hubctl %s: %s\n\n", cmd.name, cmd.short)
-	fmt.Fprintf(w, "  hubctl %s [flags] %s\n\n", cmd.name, cmd.args)
-	fmt.Fprintf(w, "%s\n\nFlags:\n", strings.TrimSpace(cmd.long))
+func (cmd command) writeHelp(w *printer, flags *flag.FlagSet) {
+	w.printf("hubctl %s: %s\n\n", cmd.name, cmd.short)
+	w.printf("  hubctl %s [flags] %s\n\n", cmd.name, cmd.args)
+	w.printf("%s\n\nFlags:\n", strings.TrimSpace(cmd.long))
 	flags.VisitAll(func(f *flag.Flag) {
 		value, text := flag.UnquoteUsage(f)
-		fmt.Fprintf(w, "  %s\n", strings.TrimRight("--"+f.Name+" "+value, " "))
-		fmt.Fprintf(w, "        %s", text)
+		w.printf("  %s\n", strings.TrimRight("--"+f.Name+" "+value, " "))
+		w.printf("        %s", text)
 		switch f.DefValue {
 		case "", "false", "0", "0s":
 		default:
-			fmt.Fprintf(w, " (%s)", f.DefValue)
+			w.printf(" (%s)", f.DefValue)
 		}
-		fmt.Fprintln(w)
+		w.printf("\n")
 	})
 }

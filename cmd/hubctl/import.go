@@ -92,7 +92,7 @@ func (im *importing) run(ctx context.Context, c *call) error {
 	}
 	report, err := job.Run(ctx)
 	if report.Lines > 0 || err == nil {
-		report.WriteText(c.out)
+		c.out.printf("%s", report.Text())
 		err = errors.Join(err, im.writeReport(report))
 	}
 	switch {
@@ -141,7 +141,7 @@ func patiently[T any](ctx context.Context, c *call, limit time.Duration, ask fun
 		}
 		if !told {
 			told = true
-			fmt.Fprintf(c.err, "trying again: %v\n", err)
+			c.err.printf("trying again: %v\n", err)
 		}
 		if !sleep(ctx, pause) {
 			return v, ctx.Err()

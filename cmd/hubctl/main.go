@@ -19,7 +19,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], environment{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, lookup: os.LookupEnv, terminal: isTerminal(os.Stderr), answers: isTerminal(os.Stdin),
+		in: os.Stdin, out: &printer{w: os.Stdout}, err: &printer{w: os.Stderr}, lookup: os.LookupEnv, terminal: isTerminal(os.Stderr), answers: isTerminal(os.Stdin),
 		zone: time.Local,
 	})
 	stop()

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/relais-fr/relais/cmd/hubctl/internal/door"
 )
@@ -47,7 +45,7 @@ a name, a commune, a department. Without a query it lists those who take part.
 // looking is one call of directory show.
 type looking struct {
 	client *door.Client
-	out    io.Writer
+	out    *printer
 	limit  int
 	json   bool
 }
@@ -92,19 +90,21 @@ func (l *looking) show(record []byte) error {
 		_, err := l.out.Write(append(record, '\n'))
 		return err
 	}
-	t := tabwriter.NewWriter(l.out, 0, 0, 2, ' ', 0)
-	err := members(record, func(name string, value json.RawMessage) {
-		switch text := string(value); text {
-		case `""`, "null", "[]", "{}":
-		default:
-			var s string
-			if json.Unmarshal(value, &s) == nil {
-				text = s
+	var err error
+	l.out.table(func(row *printer) {
+		err = members(record, func(name string, value json.RawMessage) {
+			switch text := string(value); text {
+			case `""`, "null", "[]", "{}":
+			default:
+				var s string
+				if json.Unmarshal(value, &s) == nil {
+					text = s
+				}
+				row.printf("%s\t%s\n", name, strings.ReplaceAll(text, "\n", " "))
 			}
-			fmt.Fprintf(t, "%s\t%s\n", name, strings.ReplaceAll(text, "\n", " "))
-		}
+		})
 	})
-	return errors.Join(err, t.Flush())
+	return err
 }
 
 func (l *looking) participants(ctx context.Context) error {
@@ -128,15 +128,13 @@ func (l *looking) participants(ctx context.Context) error {
 	if err := l.client.Get(ctx, officesPath+"?limit=1", &offices); err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(l.out, 0, 0, 2, ' ', 0)
-	for _, p := range all.Participants {
-		fmt.Fprintf(t, "%s\t%s\t%s%s\n", p.ID, p.Role, p.Name, closed(p.ClosedOn))
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(l.out, "and %d offices: `hubctl directory show QUERY` finds them\n", offices.Known)
-	return err
+	l.out.table(func(row *printer) {
+		for _, p := range all.Participants {
+			row.printf("%s\t%s\t%s%s\n", p.ID, p.Role, p.Name, closed(p.ClosedOn))
+		}
+	})
+	l.out.printf("and %d offices: `hubctl directory show QUERY` finds them\n", offices.Known)
+	return nil
 }
 
 func closed(on string) string {
@@ -189,11 +187,12 @@ func (l *looking) offices(ctx context.Context, query string) (bool, error) {
 		_, err := l.out.Write(answer)
 		return true, err
 	}
-	t := tabwriter.NewWriter(l.out, 0, 0, 2, ' ', 0)
-	for _, o := range found.Offices {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s (%s)%s\n", o.ID, o.Kind, o.Name, o.Commune, o.Department, closed(o.ClosedOn))
-	}
-	return true, t.Flush()
+	l.out.table(func(row *printer) {
+		for _, o := range found.Offices {
+			row.printf("%s\t%s\t%s\t%s (%s)%s\n", o.ID, o.Kind, o.Name, o.Commune, o.Department, closed(o.ClosedOn))
+		}
+	})
+	return true, nil
 }
 
 func (l *looking) get(ctx context.Context, path string) ([]byte, error) {

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -63,8 +61,7 @@ func listQuarantine(ctx context.Context, c *call, participant string, asJSON boo
 	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	count := 0
+	var all []quarantined
 	for cursor := ""; ; {
 		var page struct {
 			Items []quarantined `json:"items"`
@@ -74,29 +71,34 @@ func listQuarantine(ctx context.Context, c *call, participant string, asJSON boo
 			return err
 		}
 		for _, q := range page.Items {
-			if participant != "" && q.Participant != participant {
-				continue
+			if participant == "" || q.Participant == participant {
+				all = append(all, q)
 			}
-			count++
-			if asJSON {
-				line, err := json.Marshal(q)
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(c.out, "%s\n", line)
-				continue
-			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d bytes\t%s\n", q.Place, shownTime(q.Time, c.zone), q.Origin, q.Reason, q.SizeBytes, q.Detail)
 		}
 		if len(page.Items) == 0 || page.Next == cursor {
 			break
 		}
 		cursor = page.Next
 	}
-	if count == 0 && !asJSON {
-		fmt.Fprintln(c.out, "The quarantine is empty.")
+	switch {
+	case asJSON:
+		for _, q := range all {
+			line, err := json.Marshal(q)
+			if err != nil {
+				return err
+			}
+			c.out.printf("%s\n", line)
+		}
+	case len(all) == 0:
+		c.out.printf("The quarantine is empty.\n")
+	default:
+		c.out.table(func(row *printer) {
+			for _, q := range all {
+				row.printf("%s\t%s\t%s\t%s\t%d bytes\t%s\n", q.Place, shownTime(q.Time, c.zone), q.Origin, q.Reason, q.SizeBytes, q.Detail)
+			}
+		})
 	}
-	return t.Flush()
+	return nil
 }
 
 func quarantineShowCommand() command {
@@ -142,8 +144,8 @@ it is text. It may hold personal data. Needs an admin's token.
 	}
 }
 
-func (q quarantined) print(w io.Writer, zone *time.Location) {
-	row := func(name, value string) { fmt.Fprintf(w, "%-12s %s\n", name, value) }
+func (q quarantined) print(w *printer, zone *time.Location) {
+	row := func(name, value string) { w.printf("%-12s %s\n", name, value) }
 	row("place", q.Place)
 	row("time", shownTime(q.Time, zone))
 	row("origin", q.Origin)
@@ -158,7 +160,7 @@ func (q quarantined) print(w io.Writer, zone *time.Location) {
 	for _, h := range q.Headers {
 		row("header", h.Key+": "+printable(h.Value))
 	}
-	fmt.Fprintf(w, "\n%s\n", printable(q.Value))
+	w.printf("\n%s\n", printable(q.Value))
 }
 
 // printable is text as it is, and anything else quoted: what could not be read
@@ -198,14 +200,14 @@ func redrive(ctx context.Context, c *call) error {
 		}
 		err := client.JSON(ctx, door.Request{Method: http.MethodPost, Path: quarantinePath + "/" + url.PathEscape(place) + "/redrive"}, &answer)
 		if err == nil {
-			fmt.Fprintf(c.out, "%s handed in as %s\n", place, answer.Place)
+			c.out.printf("%s handed in as %s\n", place, answer.Place)
 			continue
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		failed = true
-		fmt.Fprintf(c.err, "%s: %v\n", place, err)
+		c.err.printf("%s: %v\n", place, err)
 	}
 	if failed {
 		return errSaid

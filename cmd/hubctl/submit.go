@@ -107,7 +107,7 @@ func (s *submission) run(ctx context.Context, c *call) error {
 }
 
 // print tells the outcome, or the place where it can be asked for.
-func (s *submission) print(w io.Writer, answer []byte) error {
+func (s *submission) print(w *printer, answer []byte) error {
 	var a struct {
 		Place    string   `json:"place"`
 		Location string   `json:"location"`
@@ -125,19 +125,19 @@ func (s *submission) print(w io.Writer, answer []byte) error {
 	if word == "" || word == "pending" {
 		word = "accepted"
 	}
-	fmt.Fprintf(w, "%-8s %s  case %s", word, a.Place, s.event.Subject)
+	w.printf("%-8s %s  case %s", word, a.Place, s.event.Subject)
 	if a.Sequence != "" {
-		fmt.Fprintf(w, "  sequence %s", strings.TrimLeft(a.Sequence, "0"))
+		w.printf("  sequence %s", strings.TrimLeft(a.Sequence, "0"))
 	}
 	if a.First != nil {
-		fmt.Fprintf(w, "  first handed in as %s", a.First.Place)
+		w.printf("  first handed in as %s", a.First.Place)
 	}
-	fmt.Fprintln(w)
+	w.printf("\n")
 	if word == "accepted" && s.wait > 0 {
-		fmt.Fprintf(w, "         no outcome yet: GET %s tells it later\n", a.Location)
+		w.printf("         no outcome yet: GET %s tells it later\n", a.Location)
 	}
 	if len(a.Ignored) > 0 {
-		fmt.Fprintf(w, "         ignored: %s\n", strings.Join(a.Ignored, ", "))
+		w.printf("         ignored: %s\n", strings.Join(a.Ignored, ", "))
 	}
 	return nil
 }
@@ -258,7 +258,7 @@ const maxInput = 2 << 20
 func (c *call) read(file string) ([]byte, error) {
 	in := c.in
 	if file != "-" {
-		f, err := os.Open(file)
+		f, err := os.Open(file) //nolint:gosec // the file is the one that was asked for
 		if err != nil {
 			return nil, err
 		}

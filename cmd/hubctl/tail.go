@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -109,7 +108,7 @@ func (t *tail) follow(ctx context.Context, c *call) error {
 		switch {
 		case err == nil:
 			if away {
-				fmt.Fprintln(c.err, "hubctl tail: the hub answers again")
+				c.err.printf("hubctl tail: the hub answers again\n")
 			}
 			pause, away = 100*time.Millisecond, false
 			if t.once && !more {
@@ -122,7 +121,7 @@ func (t *tail) follow(ctx context.Context, c *call) error {
 			return err
 		}
 		if !away {
-			fmt.Fprintf(c.err, "hubctl tail: trying again: %v\n", err)
+			c.err.printf("hubctl tail: trying again: %v\n", err)
 			away = true
 		}
 		if !sleep(ctx, pause) {
@@ -133,7 +132,7 @@ func (t *tail) follow(ctx context.Context, c *call) error {
 }
 
 // page reads and prints one page, and then keeps the place.
-func (t *tail) page(ctx context.Context, out io.Writer) (more bool, err error) {
+func (t *tail) page(ctx context.Context, out *printer) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
 	query := url.Values{"limit": {strconv.Itoa(pageEvents)}}
@@ -201,17 +200,17 @@ func (t *tail) keep() error {
 	return os.Rename(temporary, t.file)
 }
 
-func (t *tail) print(w io.Writer, text json.RawMessage) error {
+func (t *tail) print(w *printer, text json.RawMessage) error {
 	if t.json {
-		_, err := fmt.Fprintf(w, "%s\n", text)
-		return err
+		w.printf("%s\n", text)
+		return w.err
 	}
 	e, err := schemas.ParseStructured(text)
 	if err != nil {
 		return fmt.Errorf("an event of the mailbox: %w", err)
 	}
-	_, err = fmt.Fprintln(w, door.Printable(eventLine(e, t.zone)))
-	return err
+	w.printf("%s\n", door.Printable(eventLine(e, t.zone)))
+	return w.err
 }
 
 // sleep waits; false when ctx ended first.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"runtime/debug"
 )
 
@@ -13,7 +12,7 @@ func versionCommand() command {
 		long: "Prints hubctl's own version. It asks no hub.",
 		set: func(*flag.FlagSet) func(context.Context, *call) error {
 			return func(_ context.Context, c *call) error {
-				fmt.Fprintln(c.out, "hubctl", version())
+				c.out.printf("hubctl %s\n", version())
 				return nil
 			}
 		},

@@ -22,10 +22,11 @@ const (
 	mailboxPath    = "/v1/mailbox"
 	channelMailbox = "mailbox"
 
-	// CursorHeader carries the cursor for the next request. MoreHeader is "true"
-	// when the answer stopped before the end, and the next request should not wait.
+	// CursorHeader carries the cursor for the next request.
 	CursorHeader = "Relais-Cursor"
-	MoreHeader   = "Relais-More"
+	// MoreHeader is "true" when the answer stopped before the end, and the next
+	// request should not wait.
+	MoreHeader = "Relais-More"
 )
 
 // mailbox answers GET /v1/mailbox: the events of the participant whose token it

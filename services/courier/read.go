@@ -238,8 +238,7 @@ func (c *Courier) event(ctx context.Context, r *broker.Record, p *page) ([]byte,
 		return nil, nil
 	}
 	event, err := c.marshal(ctx, r)
-	var refusal *schemas.Refusal
-	if errors.As(err, &refusal) {
+	if _, ok := errors.AsType[*schemas.Refusal](err); ok {
 		c.lose(ctx, r, p, err)
 		return nil, nil
 	}

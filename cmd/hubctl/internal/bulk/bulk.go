@@ -141,7 +141,7 @@ func (r *run) pass(ctx context.Context, wanted func(feed.Event) bool) error {
 	)
 	for i := range lanes {
 		lanes[i] = make(chan *item, maxBatch)
-		l := &lane{client: r.Client, settle: r.settle, account: r.account, trouble: r.patience.trouble, here: map[string]bool{}}
+		l := &lane{client: r.Client, settle: r.settle, account: r.account, trouble: r.trouble, here: map[string]bool{}}
 		wg.Go(func() {
 			if err := l.run(ctx, lanes[i]); err != nil {
 				cancel(err)

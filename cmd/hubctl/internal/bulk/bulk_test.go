@@ -345,9 +345,7 @@ func TestReportInWords(t *testing.T) {
   Without an outcome yet: 1 line. Run the same command again to go on.
   This run: 52,674 lines in 9 s, 6,054/s; 12 handed in more than once.
 `
-	var got strings.Builder
-	r.WriteText(&got)
-	if diff := cmp.Diff(want, got.String()); diff != "" {
+	if diff := cmp.Diff(want, r.Text()); diff != "" {
 		t.Error("report (-want +got)\n" + diff)
 	}
 }

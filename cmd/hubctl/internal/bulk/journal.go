@@ -47,7 +47,7 @@ const journalVersion = 1
 // gives what stands in it to each.
 func openJournal(path string, about heading, each func(outcome)) (*journal, error) {
 	about.Journal = journalVersion
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the file is the one that was asked for
 	if err != nil {
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("the journal cannot be written (%w): give another place with --journal", err)

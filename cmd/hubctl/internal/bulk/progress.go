@@ -54,7 +54,7 @@ func (p *progress) Step(c Counts, lines, run int) {
 		}
 		return
 	}
-	fmt.Fprintf(p.w, "\r\x1b[K%s %s", bar(c.total(), lines), state(c, lines, run, now.Sub(p.started)))
+	p.write("\r\x1b[K" + bar(c.total(), lines) + " " + state(c, lines, run, now.Sub(p.started)))
 	p.bar = true
 }
 
@@ -68,7 +68,7 @@ func (p *progress) End() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bar {
-		fmt.Fprintln(p.w)
+		p.write("\n")
 		p.bar = false
 	}
 }
@@ -76,11 +76,14 @@ func (p *progress) End() {
 // line writes a line of its own; the bar is drawn again under it.
 func (p *progress) line(text string) {
 	if p.bar {
-		fmt.Fprint(p.w, "\r\x1b[K")
+		text = "\r\x1b[K" + text
 	}
-	fmt.Fprintln(p.w, text)
+	p.write(text + "\n")
 	p.bar = false
 }
+
+// write writes what nobody may be there to read: that is no reason to stop.
+func (p *progress) write(text string) { _, _ = io.WriteString(p.w, text) }
 
 const barWidth = 24
 

@@ -184,8 +184,9 @@ func (r Report) WriteJSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// WriteText writes the report for people.
-func (r Report) WriteText(w io.Writer) {
+// Text is the report for people.
+func (r Report) Text() string {
+	w := &strings.Builder{}
 	fmt.Fprintf(w, "%s: %s", r.File, many(r.Lines, "line"))
 	if r.Blank > 0 {
 		fmt.Fprintf(w, ", %s of them blank", thousands(r.Blank))
@@ -220,6 +221,7 @@ func (r Report) WriteText(w io.Writer) {
 		}
 		fmt.Fprintln(w, ".")
 	}
+	return w.String()
 }
 
 // lineList names the first lines.

@@ -111,8 +111,7 @@ func Marshal(e schemas.Event) ([]byte, error) {
 
 // asRefusal is err as a *schemas.Refusal.
 func asRefusal(err error) *schemas.Refusal {
-	var r *schemas.Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*schemas.Refusal](err); ok {
 		return r
 	}
 	return &schemas.Refusal{Reason: schemas.ReasonMalformed, Detail: err.Error()}

@@ -224,15 +224,13 @@ func refuse(format string, args ...any) *schemas.Refusal {
 
 // plain is what encoding/json says of a line, without what stands in the line.
 func plain(err error) string {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) && wrong.Field == "" {
-		return "it is of another kind"
-	}
-	if wrong != nil {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		if wrong.Field == "" {
+			return "it is of another kind"
+		}
 		return fmt.Sprintf("%s is of the wrong type", wrong.Field)
 	}
-	var broken *json.SyntaxError
-	if errors.As(err, &broken) {
+	if broken, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf("broken at byte %d", broken.Offset)
 	}
 	return "not readable"
