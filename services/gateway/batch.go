@@ -25,9 +25,13 @@ func (q *request) batch(ctx context.Context) {
 	}
 	l := q.newLane(false)
 	all := make([]*submission, len(items))
+	// Events of one dossier wait for each other; all together they wait no longer
+	// than one would.
+	sending, cancel := context.WithTimeout(ctx, ackLimit)
+	defer cancel()
 	for i, item := range items {
 		event, err := structuredEvent(item, q.by, channelHTTP)
-		all[i] = q.submit(ctx, l, event, err)
+		all[i] = q.submit(sending, l, event, err)
 	}
 	for _, s := range all {
 		s.acknowledge(ctx)

@@ -110,7 +110,7 @@ func (q *request) body(limit int64) ([]byte, error) {
 	_ = control.SetReadDeadline(time.Now().Add(bodyLimit))
 	data, err := readBody(q.w, q.r, limit)
 	_ = control.SetReadDeadline(time.Time{})
-	_ = control.SetWriteDeadline(time.Now().Add(ackLimit + q.wait + answerLimit))
+	_ = control.SetWriteDeadline(time.Now().Add(2*ackLimit + q.wait + answerLimit))
 	return data, err
 }
 
@@ -246,7 +246,7 @@ func (s *submission) acknowledge(ctx context.Context) {
 	if s.answer.Problem != nil {
 		return
 	}
-	limit, cancel := context.WithTimeout(ctx, ackLimit)
+	limit, cancel := context.WithDeadline(ctx, s.sent.at.Add(ackLimit))
 	defer cancel()
 	offset, err := s.sent.ack.Wait(limit)
 	if err != nil {

@@ -365,9 +365,17 @@ func TestAnAcknowledgementThatDoesNotComeIsNotANo(t *testing.T) {
 		}
 		// The record is still in line; a later one of the dossier may not be sent
 		// in the same request.
-		w = h.post("dev-fs-1", schemas.BatchContentType, "["+referral(attr("id", "ev-3")).structured()+","+referral(attr("id", "ev-4")).structured()+"]")
-		if strings.Contains(w.Body.String(), `"status":202`) {
-			t.Errorf("a batch without a broker: %s", w.Body)
+		var batch []string
+		for i := range 40 {
+			batch = append(batch, referral(attr("id", fmt.Sprint("ev-1", i)), attr("subject", fmt.Sprintf("%032x", i/2))).structured())
+		}
+		started := time.Now()
+		w = h.post("dev-fs-1", schemas.BatchContentType, "["+strings.Join(batch, ",")+"]")
+		if n := strings.Count(w.Body.String(), `{"status":503,`); n != len(batch) {
+			t.Errorf("a batch without a broker: %d of %d not ready", n, len(batch))
+		}
+		if took := time.Since(started); took > 2*ackLimit+time.Second {
+			t.Errorf("a batch without a broker is answered after %s", took)
 		}
 		h.kafka.Start(t)
 		synctest.Wait()

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,7 +66,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 
 // accepted counts an acknowledged event.
 func (m *metrics) accepted(by auth.Principal, r ruling, channel string, since time.Time) {
-	m.ingested.WithLabelValues(operatorLabel(by), r.entry.Name, channel).Inc()
+	m.ingested.WithLabelValues(operatorLabel(by), cmp.Or(r.entry.Name, labelUnknown), channel).Inc()
 	if n := len(r.ignored); n > 0 {
 		m.ignored.WithLabelValues(operatorLabel(by)).Add(float64(n))
 	}

@@ -90,6 +90,7 @@ func (g *Gateway) newLane(patient bool) *lane {
 type sent struct {
 	partition int
 	ack       *broker.Ack
+	at        time.Time
 }
 
 // send enqueues the event. The error is errEarlier, broker.ErrBufferFull or
@@ -114,7 +115,7 @@ func (l *lane) send(ctx context.Context, e schemas.Event) (sent, error) {
 		l.forgetSettled(ctx)
 	}
 	l.last[dossier] = ack
-	return sent{partition: rec.Partition, ack: ack}, nil
+	return sent{partition: rec.Partition, ack: ack, at: time.Now()}, nil
 }
 
 // settle waits until what was sent of the dossier is acknowledged.

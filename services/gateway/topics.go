@@ -15,9 +15,6 @@ import (
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
-// group is the consumer group of all gateways.
-const group = "relais.gateway"
-
 // topicDoor hands in what comes by the topics `relais.from.…`. It repeats a batch
 // after a crash; the ledger recognises what it has seen.
 type topicDoor struct{ *Gateway }
@@ -55,7 +52,7 @@ func (d *topicDoor) consume(ctx context.Context, topics []string) error {
 	})
 	defer watcher.Wait()
 	defer stop()
-	return d.broker.Consume(consuming, group, topics, d.handle)
+	return d.broker.Consume(consuming, d.broker.Topic(d.Name()), topics, d.handle)
 }
 
 // watch returns when other topics are to be consumed than these, or ctx ends.
