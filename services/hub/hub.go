@@ -135,7 +135,7 @@ func (h *Hub) engines(ctx context.Context) (services.Engines, func() error, erro
 	s := h.settings
 	e := services.Engines{Brokers: s.Brokers, Dial: h.network.Dial}
 	embedded, err := StartEmbedded(ctx, EmbeddedConfig{
-		DataDir: s.Data, KafkaAddr: s.Kafka, Listen: h.network.Listen, Log: h.log,
+		DataDir: s.Data, KafkaAddr: s.Kafka, Listen: h.network.Listen, Dial: h.network.Dial, Log: h.log,
 		PageCache: s.Durability == config.DurabilityPageCache,
 		NoKafka:   len(s.Brokers) > 0, NoRedis: s.Redis != "",
 	})
@@ -145,9 +145,7 @@ func (h *Hub) engines(ctx context.Context) (services.Engines, func() error, erro
 	if len(s.Brokers) == 0 {
 		e.Brokers = []string{embedded.KafkaAddr()}
 		e.Closed = embedded.Closed
-		if e.Dial == nil {
-			e.Dial = embedded.Dial
-		}
+		e.Dial = embedded.Dial // within the process, without the network
 	}
 	if s.Redis == "" {
 		e.Redis = embedded.Redis()

@@ -82,7 +82,7 @@ func (o *outcome) answers(e schemas.Event) bool {
 // judge decides submissions from the first that has no outcome, for as long as
 // the partition is ours.
 func (o *owner) judge(ctx context.Context) error {
-	cursor := o.host.Broker.Cursor(o.submitted, o.partition, o.highest+1)
+	cursor := o.claim.Cursor(o.highest + 1)
 	for {
 		batch, err := cursor.Fetch(ctx)
 		if err != nil {
@@ -93,7 +93,6 @@ func (o *owner) judge(ctx context.Context) error {
 				return err
 			}
 		}
-		o.metrics.lag.WithLabelValues(fmt.Sprint(o.partition)).Set(float64(batch.End - batch.Next))
 		if len(batch.Records) > 0 {
 			// For lag exporters only: nobody starts from it.
 			if err := o.claim.Commit(ctx, o.highest+1, ""); err != nil && ctx.Err() == nil {

@@ -11,7 +11,6 @@ import (
 type metrics struct {
 	outcomes *prometheus.CounterVec
 	step     prometheus.Observer
-	lag      *prometheus.GaugeVec
 	folded   prometheus.Counter
 	dropped  prometheus.Counter
 	refolds  prometheus.Counter
@@ -25,10 +24,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Outcomes recorded, by what became of the submission (fact, refusal, repeat), its type, and the reason of a refusal.",
 		}, []string{"outcome", "event_type", "reason"}),
 		step: telemetry.StageDuration(reg).WithLabelValues("judge"),
-		lag: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "relais_ledger_lag_events",
-			Help: "Submissions that wait for their outcome.",
-		}, []string{"partition"}),
 		folded: f.NewCounter(prometheus.CounterOpts{
 			Name: "relais_ledger_folded_total",
 			Help: "Outcomes folded into dossiers after a start or a change of owner.",

@@ -30,7 +30,7 @@ type IntegrityError struct {
 }
 
 func (e *IntegrityError) Error() string {
-	return fmt.Sprintf("partition %d: %s; nothing is decided until `hubctl repair` has been run or the log restored", e.Partition, e.What)
+	return fmt.Sprintf("partition %d: %s; nothing is decided until the log is restored from where it is whole", e.Partition, e.What)
 }
 
 // owner owns one partition: it folds relais.recorded into dossiers, then decides
