@@ -58,7 +58,7 @@ func (g *Gateway) checkPartition(ctx context.Context, partition int) error {
 		return err
 	}
 	if offset >= submitted.Next {
-		return &finding{fmt.Sprintf("%s/%d ends at %d, but submission %d has an outcome: the log has lost its tail. Run `hubctl repair`.", g.submitted, partition, submitted.Next, offset)}
+		return &finding{fmt.Sprintf("%s/%d ends at %d, but submission %d has an outcome: the log has lost its tail. Restore the log from where it is whole.", g.submitted, partition, submitted.Next, offset)}
 	}
 	if offset < submitted.First {
 		return nil
@@ -69,7 +69,7 @@ func (g *Gateway) checkPartition(ctx context.Context, partition int) error {
 	}
 	same, err := g.sameSubmission(ctx, &submission, &outcome)
 	if err == nil && !same {
-		return &finding{fmt.Sprintf("Submission %d-%d is another on %s than on %s: an offset was used twice. Run `hubctl repair`.", partition, offset, g.submitted, g.recorded)}
+		return &finding{fmt.Sprintf("Submission %d-%d is another on %s than on %s: an offset was used twice. Restore the log from where it is whole.", partition, offset, g.submitted, g.recorded)}
 	}
 	return err
 }
