@@ -30,14 +30,15 @@ after it.
 
 At the end every line is accounted for: facts, repeats, and refusals with their
 reason and line numbers. The exit code is 0 when all lines have an outcome and
-none was refused.`,
+none was refused. An import that came to its end begins anew when it is called
+again: what the hub has is a repeat, and what was refused is tried once more.`,
 		set: func(flags *flag.FlagSet) func(context.Context, *call) error {
 			im := &importing{}
 			flags.StringVar(&im.feed, "feed", "", "`name` of the feed that the lines are in: neutral; CloudEvents by default")
 			flags.StringVar(&im.as, "as", feeder, "`participant` who hands in")
 			flags.BoolVar(&im.history, "history", false, "mark every event as a record of the past, without deadlines and notifications; a feeder's right")
 			flags.StringVar(&im.journal, "journal", "", "`file` that keeps which lines have their outcome; FILE.journal by default")
-			flags.BoolVar(&im.restart, "restart", false, "begin a new journal; what the hub has already comes back as repeats")
+			flags.BoolVar(&im.restart, "restart", false, "forget what the journal says and hand in all lines; what the hub has comes back as repeats")
 			flags.StringVar(&im.report, "report", "", "`file` for the report in JSON")
 			flags.IntVar(&im.streams, "streams", 8, "how many requests are on their way at once")
 			flags.DurationVar(&im.patience, "patience", 15*time.Minute, "how long the hub may be away before the import gives up")

@@ -57,7 +57,8 @@ const stepEvery = 200 * time.Millisecond
 
 // Run hands in every line that has no outcome in the journal yet. It returns when
 // all have theirs, ctx ends or something happens that no later try can mend; the
-// report is right in each case, and the next Run goes on where this one ended.
+// report is right in each case. The next Run goes on where this one ended; after
+// one that came to its end it hands in the whole file again.
 func (im *Import) Run(ctx context.Context) (Report, error) {
 	im.Progress.Look()
 	in := input{im.File}
@@ -71,6 +72,10 @@ func (im *Import) Run(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if j.anew {
+		acc = newAccount(im.File, s)
+		im.Progress.Note("the file was imported before: handing all of it in again")
+	}
 	c, _ := acc.counts()
 	im.Progress.Start(s.Lines-s.Blank, c.total())
 	started := time.Now()
@@ -78,6 +83,9 @@ func (im *Import) Run(ctx context.Context) (Report, error) {
 	err = r.passes(ctx)
 	im.Progress.End()
 	report := acc.finish(time.Since(started))
+	if err == nil && report.Open == 0 {
+		j.end()
+	}
 	return report, errors.Join(err, j.close())
 }
 

@@ -105,17 +105,7 @@ func TestSecondImportIsAllRepeats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts(t, "again with its journal", Counts{Facts: 100}, got)
-	if got.RunLines != 0 {
-		t.Errorf("%d lines were handed in again", got.RunLines)
-	}
-
-	again := h.importOf(file, &notes{})
-	again.Journal += ".new"
-	if got, err = again.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	counts(t, "with a new journal", Counts{Repeats: 100}, got)
+	counts(t, "again", Counts{Repeats: 100}, got)
 	if got.Events != 100 {
 		t.Errorf("the lines stand for %d events, want 100", got.Events)
 	}
@@ -185,7 +175,7 @@ func TestJournalThatWasCutOffIsGoneOnWith(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for cut := 0; cut <= len(whole); cut += 7 {
+	for cut := 0; cut < len(whole); cut += 7 {
 		if err := os.WriteFile(im.Journal, whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}

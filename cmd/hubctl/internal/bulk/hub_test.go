@@ -80,6 +80,7 @@ func (h *hub) post(w http.ResponseWriter, r *http.Request) {
 		answer["line"] = i + 1
 		if h.cutAfter > 0 && i >= h.cutAfter {
 			_ = out.Flush()
+			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
 		}
 		_ = json.NewEncoder(out).Encode(answer)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,11 +22,15 @@ import (
 //	{"journal":1,"sha256":"…","lines":52675,"format":"neutral"}
 //	17 fact VisitRecorded 3-1042
 //	18 refusal ReferralMade - unknown_service "service: not in the directory"
+//	end
+//
+// After the end the import is over: the next one of the file begins anew.
 //
 // What a kill cut off in the middle of its last line is as if it had not been
 // written: that line of the input is handed in again.
 type journal struct {
-	path string
+	// anew says that an import that was over stood here before.
+	anew bool
 
 	mu   sync.Mutex
 	file *os.File
@@ -41,10 +46,14 @@ type heading struct {
 	Format  string `json:"format"`
 }
 
-const journalVersion = 1
+const (
+	journalVersion = 1
+	journalEnd     = "end\n"
+)
 
 // openJournal opens the journal at path for the file described, or makes it, and
-// gives what stands in it to each.
+// gives what stands in it to each. What each was given does not count when the
+// journal is then anew.
 func openJournal(path string, about heading, each func(outcome)) (*journal, error) {
 	about.Journal = journalVersion
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the file is the one that was asked for
@@ -54,7 +63,10 @@ func openJournal(path string, about heading, each func(outcome)) (*journal, erro
 		}
 		return nil, err
 	}
-	whole, err := readJournal(f, path, about, each)
+	whole, ended, err := readJournal(f, path, about, each)
+	if ended {
+		whole = 0
+	}
 	if err == nil {
 		err = f.Truncate(whole)
 	}
@@ -65,7 +77,7 @@ func openJournal(path string, about heading, each func(outcome)) (*journal, erro
 		_ = f.Close()
 		return nil, err
 	}
-	j := &journal{path: path, file: f, w: bufio.NewWriterSize(f, 64<<10)}
+	j := &journal{anew: ended, file: f, w: bufio.NewWriterSize(f, 64<<10)}
 	if whole == 0 {
 		line, err := json.Marshal(about)
 		if err != nil {
@@ -76,27 +88,31 @@ func openJournal(path string, about heading, each func(outcome)) (*journal, erro
 	return j, j.flush()
 }
 
-// readJournal reads what is there and says how many bytes of it are whole lines.
-func readJournal(r io.Reader, path string, about heading, each func(outcome)) (whole int64, err error) {
+// readJournal reads what is there and says how many bytes of it are whole lines,
+// and whether it has its end.
+func readJournal(r io.Reader, path string, about heading, each func(outcome)) (whole int64, ended bool, err error) {
 	lines := bufio.NewReaderSize(r, 64<<10)
 	for n := 1; ; n++ {
 		text, err := lines.ReadString('\n')
 		if errors.Is(err, io.EOF) {
-			return whole, nil
+			return whole, ended, nil
 		}
 		if err != nil {
-			return whole, fmt.Errorf("read the journal: %w", err)
+			return whole, ended, fmt.Errorf("read the journal: %w", err)
 		}
-		if n == 1 {
+		switch {
+		case n == 1:
 			err = about.check(text)
-		} else {
+		case text == journalEnd:
+			ended = true
+		default:
 			var o outcome
 			if o, err = parseOutcome(strings.TrimSuffix(text, "\n"), about.Lines); err == nil {
 				each(o)
 			}
 		}
 		if err != nil {
-			return whole, fmt.Errorf("%s, line %d: %w; give another journal with --journal, or begin anew with --restart", path, n, err)
+			return whole, ended, fmt.Errorf("%s, line %d: %w; give another journal with --journal, or begin anew with --restart", path, n, err)
 		}
 		whole += int64(len(text))
 	}
@@ -139,7 +155,7 @@ func nameOr(name, other string) string {
 func parseOutcome(text string, lines int) (o outcome, err error) {
 	bad := errors.New("it is not a line that an import writes")
 	parts := strings.SplitN(text, " ", 6)
-	if len(parts) != 4 && len(parts) != 6 {
+	if len(parts) != 4 && len(parts) != 6 || slices.Contains(parts, "") {
 		return o, bad
 	}
 	if o.line, err = strconv.Atoi(parts[0]); err != nil || o.line < 1 || o.line > lines {
@@ -188,6 +204,9 @@ func (j *journal) flush() error {
 	}
 	return nil
 }
+
+// end notes that every line has its outcome.
+func (j *journal) end() { j.write([]byte(journalEnd)) }
 
 func (j *journal) close() error {
 	err := j.flush()

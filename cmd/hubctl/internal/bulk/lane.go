@@ -75,6 +75,7 @@ func (l *lane) run(ctx context.Context, lines <-chan *item) error {
 		}
 		batch := l.choose()
 		err := l.handIn(ctx, batch)
+		before := len(l.pending)
 		l.pending = slices.DeleteFunc(l.pending, func(it *item) bool { return it.event.JSON == nil })
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -82,12 +83,18 @@ func (l *lane) run(ctx context.Context, lines <-chan *item) error {
 		if err != nil && !door.Passing(err) {
 			return err
 		}
-		if err := l.trouble(err); err != nil {
-			return err
+		if len(l.pending) < before {
+			// It is slow going, but going.
+			pause = firstPause
+			if err := l.trouble(nil); err != nil {
+				return err
+			}
 		}
 		if err == nil {
-			pause = firstPause
 			continue
+		}
+		if err := l.trouble(err); err != nil {
+			return err
 		}
 		if !sleep(ctx, pause) {
 			return context.Cause(ctx)
