@@ -43,7 +43,6 @@ const (
 	AttrLegalBasis    = "legalbasis"
 	AttrMandate       = "mandate"
 	AttrHistory       = "history"
-	AttrCausationID   = "causationid"
 )
 
 // Extension attributes that are the hub's own. What comes from outside under
@@ -65,6 +64,7 @@ const (
 	AttrSubmittedOffset    = "submittedoffset"    // place
 	AttrParties            = "parties"            // comma-separated participants concerned
 	AttrLate               = "late"               // "true": past the limit, recorded all the same
+	AttrCausationID        = "causationid"        // of a refusal or repeat: the id of the submission that it answers
 	// By the router.
 	AttrRecipient = "recipient"
 )
@@ -72,7 +72,7 @@ const (
 // SenderAttributes are the extension attributes that a sender may set; the
 // gateway drops any other.
 var SenderAttributes = []string{
-	AttrCorrelationID, AttrTraceParent, AttrPriority, AttrLegalBasis, AttrMandate, AttrHistory, AttrCausationID,
+	AttrCorrelationID, AttrTraceParent, AttrPriority, AttrLegalBasis, AttrMandate, AttrHistory,
 }
 
 // HubParticipant and OfficesParticipant are reserved participant ids.

@@ -93,7 +93,7 @@ func (h *hearing) attribute(name, value string) (keep bool, err error) {
 		return true, inTable(name, schemas.TablePriority, value)
 	case schemas.AttrLegalBasis:
 		return true, inTable(name, schemas.TableLegalBasis, value)
-	case schemas.AttrCorrelationID, schemas.AttrCausationID, schemas.AttrMandate:
+	case schemas.AttrCorrelationID, schemas.AttrMandate:
 		if !schemas.ValidID(value) {
 			return false, refuse(schemas.ReasonMalformed, "%s: 1 to 128 of letters, digits, '.', '_' and '-'", name)
 		}

@@ -60,6 +60,10 @@ type step struct {
 // anybody else it does not exist.
 func (l *Ledger) serveCase(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
+	if !l.host.Directory.IsReady() {
+		problem.Write(w, problem.New(schemas.ReasonNotReady, "the directory is still being read"))
+		return
+	}
 	principal, err := l.host.Auth.Authenticate(r)
 	if err != nil {
 		problem.Write(w, problem.From(err))

@@ -68,6 +68,9 @@ func (o *outcomes) make(ctx context.Context, d *dossier, s *submission, v decisi
 			ext[name] = value
 		}
 	}
+	if s.ID != "" {
+		ext[schemas.AttrCausationID] = s.ID
+	}
 	e.ID, e.Source, e.Time = s.Place.String(), schemas.LedgerSource, time.UnixMilli(out.Received).UTC()
 	var payload any = out.Refusal
 	if out.Repeat != nil {
