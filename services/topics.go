@@ -30,12 +30,20 @@ const fromPartitions = 3
 // maxClockAhead is how far a gateway's clock may run ahead of the broker's.
 const maxClockAhead = time.Minute
 
-// HubTopics are the topics that every installation has. Every setting is
-// explicit: Kafka's default keeps seven days.
-func HubTopics(s config.Settings) []broker.TopicSpec {
-	topic := func(name string, partitions int, settings map[string]string) broker.TopicSpec {
-		return broker.TopicSpec{Name: s.Prefix + "." + name, Partitions: partitions, Settings: settings}
+// MinInSync is how many brokers must have a record before it is acknowledged: two
+// as soon as there are three to choose from, so that no acknowledged record is on
+// one disk only and any one broker may be away.
+func MinInSync(replication int) string {
+	if replication >= 3 {
+		return "2"
 	}
+	return "1"
+}
+
+// HubTopics are the topics that every installation has. Every setting is
+// explicit: Kafka's default keeps seven days, and acknowledges what one broker has.
+func HubTopics(s config.Settings) []broker.TopicSpec {
+	topic := topicsOf(s)
 	submitted := kept(hubMaxBytes)
 	submitted["message.timestamp.after.max.ms"] = millis(maxClockAhead)
 	return []broker.TopicSpec{
@@ -52,9 +60,18 @@ func HubTopics(s config.Settings) []broker.TopicSpec {
 
 // ParticipantTopics are the way in and the way out of one participant.
 func ParticipantTopics(s config.Settings, participant string) []broker.TopicSpec {
+	topic := topicsOf(s)
 	return []broker.TopicSpec{
-		{Name: s.Prefix + ".from." + participant, Partitions: fromPartitions, Settings: limited(fromRetention, fromMaxBytes)},
-		{Name: s.Prefix + ".to." + participant, Partitions: s.Partitions, Settings: limited(toRetention, hubMaxBytes)},
+		topic("from."+participant, fromPartitions, limited(fromRetention, fromMaxBytes)),
+		topic("to."+participant, s.Partitions, limited(toRetention, hubMaxBytes)),
+	}
+}
+
+// topicsOf makes the specs of the installation's topics.
+func topicsOf(s config.Settings) func(name string, partitions int, settings map[string]string) broker.TopicSpec {
+	return func(name string, partitions int, settings map[string]string) broker.TopicSpec {
+		settings["min.insync.replicas"] = MinInSync(s.Replication)
+		return broker.TopicSpec{Name: s.Prefix + "." + name, Partitions: partitions, Settings: settings}
 	}
 }
 

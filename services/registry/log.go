@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
 )
 
@@ -13,14 +14,17 @@ const Topic = "_schemas"
 
 // topicSpec has every setting explicit. What is written is compacted after a day
 // at the earliest, so that what a race spoilt is repaired first (state.spoilt).
-var topicSpec = broker.TopicSpec{Name: Topic, Partitions: 1, Settings: map[string]string{
-	"cleanup.policy":                 "compact",
-	"min.compaction.lag.ms":          "86400000",
-	"retention.ms":                   "-1",
-	"retention.bytes":                "-1",
-	"max.message.bytes":              "1048588",
-	"unclean.leader.election.enable": "false",
-}}
+func topicSpec(replication int) broker.TopicSpec {
+	return broker.TopicSpec{Name: Topic, Partitions: 1, Settings: map[string]string{
+		"cleanup.policy":                 "compact",
+		"min.compaction.lag.ms":          "86400000",
+		"retention.ms":                   "-1",
+		"retention.bytes":                "-1",
+		"max.message.bytes":              "1048588",
+		"min.insync.replicas":            services.MinInSync(replication),
+		"unclean.leader.election.enable": "false",
+	}}
+}
 
 // topicLog is the log on the broker.
 type topicLog struct {

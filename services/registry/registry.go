@@ -54,7 +54,7 @@ func (r *Registry) Name() string { return "registry" }
 // are there, until ctx ends.
 func (r *Registry) Run(ctx context.Context) error {
 	r.host.Ready.Set(false, "reading the schema log")
-	if err := r.host.Broker.EnsureTopics(ctx, topicSpec); err != nil {
+	if err := r.host.Broker.EnsureTopics(ctx, topicSpec(r.host.Settings.Replication)); err != nil {
 		return quiet(ctx, err)
 	}
 	return r.follow(ctx)
