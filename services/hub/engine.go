@@ -102,8 +102,10 @@ func (e *Embedded) start(ctx, tasks context.Context) error {
 		}
 	}
 	if !e.cfg.NoRedis {
+		// No key of ours has a time to live. If one ever has: the embedded store's
+		// clock stands still unless FastForward is called, and that sorts every key
+		// under the one lock, 750 ms a call at 850,000 keys.
 		e.redis = miniredis.NewMiniRedis()
-		e.every(tasks, time.Second, func(context.Context) { e.redis.FastForward(time.Second) })
 	}
 	return nil
 }
