@@ -114,7 +114,7 @@ func FuzzRecord(f *testing.F) {
 		if !h.quarantined {
 			return
 		}
-		kept := g.quarantineRecord(by, &rec, h.verdict)
+		kept := g.quarantineRecord(by, &rec, h.verdict, h.cut)
 		q, ok := readQuarantined(&kept)
 		if !ok {
 			t.Fatal("the quarantined record cannot be read")

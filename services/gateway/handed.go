@@ -23,8 +23,9 @@ type handed struct {
 	verdict *schemas.Refusal
 	// hearing is how far a refused event came; nil for one that was not read.
 	hearing *hearing
-	// quarantined is set when nothing names the event.
-	quarantined bool
+	// quarantined is set when nothing names the event; cut, when its record is
+	// larger than the quarantine takes.
+	quarantined, cut bool
 
 	out   broker.Record
 	ack   *broker.Ack
@@ -88,10 +89,13 @@ func (g *Gateway) ruleOnce(ctx context.Context, by auth.Principal, rec *broker.R
 
 // readRecord reads the event of a record from outside.
 func readRecord(rec *broker.Record, by auth.Principal) (schemas.Event, error) {
-	if rec.Unreadable != nil {
-		return schemas.Event{}, refuse(schemas.ReasonMalformed, "record: its batch cannot be unpacked")
+	switch {
+	case rec.Unreadable == nil:
+		return recordEvent(rec.Headers, rec.Value, by, channelKafka)
+	case errors.Is(rec.Unreadable.Reason, broker.ErrBatchTooLarge):
+		return schemas.Event{}, refuse(schemas.ReasonTooLarge, "record: its batch is too large once unpacked")
 	}
-	return recordEvent(rec.Headers, rec.Value, by, channelKafka)
+	return schemas.Event{}, refuse(schemas.ReasonMalformed, "record: its batch is damaged")
 }
 
 func (h *handed) dossier() string { return h.event.Extensions[schemas.AttrPartitionKey] }
@@ -99,7 +103,7 @@ func (h *handed) dossier() string { return h.event.Extensions[schemas.AttrPartit
 // send enqueues the record, waiting for room.
 func (h *handed) send(ctx context.Context) (err error) {
 	if h.quarantined {
-		h.out = h.g.quarantineRecord(h.by, h.origin, h.verdict)
+		h.out = h.g.quarantineRecord(h.by, h.origin, h.verdict, h.cut)
 	} else {
 		h.out = h.g.record(h.event)
 	}
@@ -145,10 +149,11 @@ func (h *handed) settle(ctx context.Context) error {
 // of a refusal that still is a quarantined record, and of that one its beginning.
 func (h *handed) shrink() error {
 	switch {
-	case h.quarantined && h.verdict.Reason == schemas.ReasonTooLarge:
+	case h.cut:
 		return errors.New("even the beginning of a quarantined record is too large for its topic")
 	case h.verdict != nil:
-		h.quarantined, h.verdict = true, refuse(schemas.ReasonTooLarge, "record: larger than the hub's topics take")
+		h.quarantined, h.cut = true, true
+		h.verdict = refuse(schemas.ReasonTooLarge, "record: larger than the hub's topics take")
 	default:
 		h.verdict = refuse(schemas.ReasonTooLarge, "event: larger than the hub's topics take")
 		event, ok := h.hearing.refused(h.verdict)

@@ -36,15 +36,16 @@ const (
 )
 
 // quarantineRecord is the record as it goes to `relais.quarantine`: whole where
-// that is possible, with the reason and where it came from.
-func (g *Gateway) quarantineRecord(by auth.Principal, rec *broker.Record, why *schemas.Refusal) broker.Record {
+// that is possible and cut is not asked for, with the reason and where it came
+// from.
+func (g *Gateway) quarantineRecord(by auth.Principal, rec *broker.Record, why *schemas.Refusal, cut bool) broker.Record {
 	size, sum := len(rec.Value), [32]byte{}
 	value, headers := rec.Value, rec.Headers
 	whole := len(rec.Key) + len(rec.Value)
 	for _, h := range rec.Headers {
 		whole += len(h.Key) + len(h.Value)
 	}
-	cut := whole > maxQuarantined || why.Reason == schemas.ReasonTooLarge
+	cut = cut || whole > maxQuarantined
 	if rec.Unreadable != nil {
 		size, sum, cut = rec.Unreadable.Size, rec.Unreadable.Digest, true
 	} else {

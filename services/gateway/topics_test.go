@@ -398,7 +398,7 @@ func TestTheQuarantineIsListedShownAndRedriven(t *testing.T) {
 		// As if the rules had been stricter when it came.
 		origin := answered().record(caseA)
 		origin.Topic = h.broker.Topic("from.cnaf")
-		rec := h.quarantineRecord(principalOf(t, h, "cnaf"), &origin, refuse(schemas.ReasonMalformed, "once"))
+		rec := h.quarantineRecord(principalOf(t, h, "cnaf"), &origin, refuse(schemas.ReasonMalformed, "once"), false)
 		if _, err := h.broker.Produce(t.Context(), rec); err != nil {
 			t.Fatal(err)
 		}

@@ -27,10 +27,13 @@ const (
 	maxKnownNames = 256
 )
 
+// ErrBatchTooLarge is the Reason of an Unreadable that would take more memory than
+// Config.MaxUnpacked allows; with any other the batch is damaged.
+var ErrBatchTooLarge = errors.New("the batch is too large to be unpacked")
+
 var (
 	errOldFormat = errors.New("a batch in a format older than Kafka 0.11")
 	errChecksum  = errors.New("the batch's checksum is wrong")
-	errTooLarge  = errors.New("the batch is too large to be unpacked")
 	castagnoli   = crc32.MakeTable(crc32.Castagnoli)
 )
 
@@ -140,7 +143,7 @@ func (u *unpacker) records(into []Record, batch []byte, h header, position int64
 		return nil, errTruncated
 	}
 	if budget -= len(data) + int(h.count)*recordSize; budget < 0 {
-		return nil, errTooLarge
+		return nil, ErrBatchTooLarge
 	}
 	r := &reader{b: data}
 	into = slices.Grow(into, int(h.count))
@@ -182,7 +185,7 @@ func (u *unpacker) record(r *reader, h header, budget *int) (Record, error) {
 		return rec, errTruncated
 	}
 	if *budget -= int(n) * headerSize; *budget < 0 {
-		return rec, errTooLarge
+		return rec, ErrBatchTooLarge
 	}
 	if n > 0 {
 		rec.Headers = make([]schemas.Header, n)

@@ -135,9 +135,9 @@ func TestAHostileBatchIsPassedOnWhole(t *testing.T) {
 		{"that claims 2^31 records", change(func(s *storedBatch) { s.count, s.lastDelta = 1<<31-1, 1<<31-2 }), errTruncated, 10 + 1<<31 - 2},
 		{"that claims a negative number of records", change(func(s *storedBatch) { s.count = -5 }), errTruncated, 11},
 		{"that claims to end before it begins", change(func(s *storedBatch) { s.lastDelta = -7; s.count = -1 }), errTruncated, 10},
-		{"with 4 MB of zeros in gzip", change(func(s *storedBatch) { s.attrs = packedGzip; s.records = bomb.Bytes() }), errTooLarge, 11},
-		{"with 4 MB of zeros in zstd", change(func(s *storedBatch) { s.attrs = packedZstd; s.records = zbomb }), nil, 11},
-		{"in snappy that claims 4 GB", change(func(s *storedBatch) { s.attrs = packedSnappy; s.records = []byte{0xff, 0xff, 0xff, 0xff, 0x0f, 0} }), errTooLarge, 11},
+		{"with 4 MB of zeros in gzip", change(func(s *storedBatch) { s.attrs = packedGzip; s.records = bomb.Bytes() }), ErrBatchTooLarge, 11},
+		{"with 4 MB of zeros in zstd", change(func(s *storedBatch) { s.attrs = packedZstd; s.records = zbomb }), ErrBatchTooLarge, 11},
+		{"in snappy that claims 4 GB", change(func(s *storedBatch) { s.attrs = packedSnappy; s.records = []byte{0xff, 0xff, 0xff, 0xff, 0x0f, 0} }), ErrBatchTooLarge, 11},
 		{"in snappy blocks that claim too much", change(func(s *storedBatch) {
 			s.attrs = packedSnappy
 			s.records = append(append(bytes.Clone(xerial), make([]byte, 8)...), 0xff, 0xff, 0xff, 0xff)
@@ -146,7 +146,7 @@ func TestAHostileBatchIsPassedOnWhole(t *testing.T) {
 		{"with many empty headers", change(func(s *storedBatch) {
 			r := append(binary.AppendVarint([]byte{0, 0, 0, 1, 0}, 100_000), make([]byte, 200_000)...)
 			s.records, s.count = append(binary.AppendVarint(nil, int64(len(r))), r...), 1
-		}), errTooLarge, 11},
+		}), ErrBatchTooLarge, 11},
 		{"with more headers than bytes", change(func(s *storedBatch) {
 			r := binary.AppendVarint([]byte{0, 0, 0, 1, 0}, 1<<40)
 			s.records, s.count = append(binary.AppendVarint(nil, int64(len(r))), r...), 1

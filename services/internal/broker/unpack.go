@@ -28,7 +28,7 @@ func unpackBytes(packing int16, data []byte, limit int) ([]byte, error) {
 	switch packing {
 	case packedNot:
 		if len(data) > limit {
-			return nil, errTooLarge
+			return nil, ErrBatchTooLarge
 		}
 		return data, nil
 	case packedGzip:
@@ -48,7 +48,11 @@ func unpackBytes(packing int16, data []byte, limit int) ([]byte, error) {
 			return nil, fmt.Errorf("zstd: %w", err)
 		}
 		defer z.Close()
-		return readBounded("zstd", z, limit)
+		out, err := readBounded("zstd", z, limit)
+		if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+			return nil, ErrBatchTooLarge
+		}
+		return out, err
 	}
 	return nil, fmt.Errorf("packed in an unknown way (%d)", packing)
 }
@@ -57,7 +61,7 @@ func readBounded(name string, r io.Reader, limit int) ([]byte, error) {
 	var out bytes.Buffer
 	n, err := out.ReadFrom(io.LimitReader(r, int64(limit)+1))
 	if n > int64(limit) {
-		return nil, errTooLarge
+		return nil, ErrBatchTooLarge
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -102,7 +106,7 @@ func unsnappyBlock(out, block []byte, limit int) ([]byte, error) {
 		return nil, errSnappy
 	}
 	if n > limit-len(out) {
-		return nil, errTooLarge
+		return nil, ErrBatchTooLarge
 	}
 	plain, err := snappy.Decode(nil, block)
 	if err != nil {
