@@ -120,7 +120,7 @@ func (cmd command) call(ctx context.Context, args []string, env environment) int
 	c := &call{environment: env, name: cmd.name}
 	flags := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.StringVar(&c.hub, "hub", or(env, "RELAIS_HUB", defaultHub), "`address` of the hub; RELAIS_HUB in the environment")
+	flags.StringVar(&c.hub, "hub", or(env, "RELAIS_HUB", defaultHub), "`address` of the hub, and after commas those of doors elsewhere, as /v1/directory=http://host:port; RELAIS_HUB in the environment")
 	flags.StringVar(&c.token, "token", or(env, "RELAIS_TOKEN", ""), "bearer `token`; RELAIS_TOKEN in the environment; without one, that of a hub on loopback: dev-<participant>")
 	do := cmd.set(flags)
 	var err error

@@ -18,6 +18,8 @@ import (
 	"github.com/relais-fr/relais/schemas"
 )
 
+const eventsPath = "/v1/events"
+
 // Bounds of a lane.
 const (
 	// maxBatch and maxBatchBytes bound what is handed in at once. The hub answers
@@ -190,7 +192,7 @@ func (l *lane) post(ctx context.Context, batch []*item) error {
 	quiet := time.AfterFunc(silence, func() { cancel(errSilent) })
 	defer quiet.Stop()
 	res, err := l.client.Do(ctx, door.Request{
-		Method: http.MethodPost, Path: "/v1/events", Body: body.Bytes(),
+		Method: http.MethodPost, Path: eventsPath, Body: body.Bytes(),
 		Header: http.Header{
 			"Content-Type": {"application/x-ndjson"},
 			"Prefer":       {"wait=" + strconv.Itoa(int(outcomeWait/time.Second))},
@@ -205,7 +207,7 @@ func (l *lane) post(ctx context.Context, batch []*item) error {
 	for i, it := range batch {
 		line, err := answers.ReadBytes('\n')
 		if err != nil {
-			return l.silent(ctx, &door.AwayError{Hub: l.client.Base(), Err: noEOF(err)})
+			return l.silent(ctx, &door.AwayError{Hub: l.client.Base(eventsPath), Err: noEOF(err)})
 		}
 		quiet.Reset(silence)
 		var a answer
@@ -229,7 +231,7 @@ var errSilent = errors.New("it has said nothing for a minute")
 // silent is err, or that the hub was silent where that ended the request.
 func (l *lane) silent(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), errSilent) {
-		return &door.AwayError{Hub: l.client.Base(), Err: errSilent}
+		return &door.AwayError{Hub: l.client.Base(eventsPath), Err: errSilent}
 	}
 	return err
 }
@@ -264,7 +266,7 @@ func (l *lane) take(it *item, a answer) error {
 // know the place, the item is handed in again.
 func (l *lane) ask(ctx context.Context, it *item) error {
 	var a answer
-	err := l.client.Get(ctx, "/v1/events/"+it.place, &a)
+	err := l.client.Get(ctx, eventsPath+"/"+it.place, &a)
 	var p *door.Problem
 	if errors.As(err, &p) && p.Code == notFound {
 		it.place = ""

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -23,27 +22,28 @@ const maxAnswer = 64 << 20
 
 // Client talks to one hub as one participant. It is safe for concurrent use.
 type Client struct {
-	base  *url.URL
+	at    address
 	token string
 	http  *http.Client
 }
 
-// New makes a client of the hub at base, such as http://127.0.0.1:8080. The error
+// New makes a client of the hub at base, such as http://127.0.0.1:8080. Services
+// that run one by one, with no ingress before them, are reached with further doors
+// by path: http://127.0.0.1:8080,/v1/directory=http://127.0.0.1:8083. The error
 // says what is wrong with base.
 func New(base, token string) (*Client, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("the hub's address is %q: give it as http://host:port", base)
+	at, err := parseAddress(base)
+	if err != nil {
+		return nil, err
 	}
-	u.Path = strings.TrimRight(u.Path, "/")
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 64
 	transport.DialContext = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
-	return &Client{base: u, token: token, http: &http.Client{Transport: transport}}, nil
+	return &Client{at: at, token: token, http: &http.Client{Transport: transport}}, nil
 }
 
-// Base is the hub's address.
-func (c *Client) Base() string { return c.base.String() }
+// Base is the address of the hub's door for a path.
+func (c *Client) Base(path string) string { return c.at.of(path).String() }
 
 // Request is what is asked of a door. Path is escaped and may hold a query.
 type Request struct {
@@ -55,7 +55,7 @@ type Request struct {
 // Do sends the request. An answer that is no success comes back as a *Problem; a
 // hub that cannot be reached as an *AwayError. The caller closes the body.
 func (c *Client) Do(ctx context.Context, q Request) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, q.Method, c.base.String()+q.Path, bytes.NewReader(q.Body))
+	r, err := http.NewRequestWithContext(ctx, q.Method, c.Base(q.Path)+q.Path, bytes.NewReader(q.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (c *Client) Do(ctx context.Context, q Request) (*http.Response, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, &AwayError{Hub: c.Base(), Err: unwrapURL(err)}
+		return nil, &AwayError{Hub: c.Base(q.Path), Err: unwrapURL(err)}
 	}
 	if res.StatusCode/100 == 2 {
 		return res, nil
@@ -105,7 +105,7 @@ func (c *Client) Bytes(ctx context.Context, q Request) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return nil, &AwayError{Hub: c.Base(), Err: err}
+		return nil, &AwayError{Hub: c.Base(q.Path), Err: err}
 	case len(data) > maxAnswer:
 		return nil, fmt.Errorf("the answer of %s %s is larger than %d bytes", q.Method, q.Path, maxAnswer)
 	}
