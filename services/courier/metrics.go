@@ -3,6 +3,8 @@ package courier
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
 type metrics struct {
@@ -27,10 +29,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "relais_mailbox_requests_total",
 			Help: "Requests to the mailbox, by the class of the answer's status.",
 		}, []string{"code_class"}),
-		repeats: f.NewCounter(prometheus.CounterOpts{
-			Name: "relais_dedupe_hits_total",
-			Help: "Outcomes on the log more than once, dropped by their number.",
-		}),
+		repeats: telemetry.DedupeHits(reg),
 		scanned: f.NewCounter(prometheus.CounterOpts{
 			Name: "relais_mailbox_scanned_total",
 			Help: "Records looked at for the mailbox, those for other offices included.",

@@ -3,13 +3,15 @@ package inbox
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
 type metrics struct {
 	applied     prometheus.Counter
 	dropped     prometheus.Counter
 	unreadable  prometheus.Counter
-	endToEnd    prometheus.Histogram
+	endToEnd    prometheus.Observer
 	clients     prometheus.Gauge
 	gaps        prometheus.Counter
 	submissions *prometheus.CounterVec
@@ -33,21 +35,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "relais_inbox_events_total",
 			Help: "Events put on the desk of an office.",
 		}),
-		dropped: f.NewCounter(prometheus.CounterOpts{
-			Name: "relais_dedupe_hits_total",
-			Help: "Outcomes on the log more than once, dropped by their number.",
-		}),
+		dropped: telemetry.DedupeHits(reg),
 		unreadable: f.NewCounter(prometheus.CounterOpts{
 			Name: "relais_inbox_unreadable_total",
 			Help: "Records on to.offices that could not be read and were left out.",
 		}),
-		// The same words as the router's: one name has one help. What it ends with
-		// is said by the label.
-		endToEnd: f.NewHistogram(prometheus.HistogramOpts{
-			Name:    "relais_event_end_to_end_seconds",
-			Help:    "From receivedtime to the copy acknowledged on the recipient's topic.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 2, 17), ConstLabels: prometheus.Labels{"stage": "page"},
-		}),
+		endToEnd: telemetry.EndToEnd(reg, telemetry.StagePage),
 		clients: f.NewGauge(prometheus.GaugeOpts{
 			Name: "relais_sse_clients",
 			Help: "Pages that listen for what arrives.",

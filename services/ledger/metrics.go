@@ -28,10 +28,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "relais_ledger_folded_total",
 			Help: "Outcomes folded into dossiers after a start or a change of owner.",
 		}),
-		dropped: f.NewCounter(prometheus.CounterOpts{
-			Name: "relais_dedupe_hits_total",
-			Help: "Outcomes on the log more than once, dropped by their number.",
-		}),
+		dropped: telemetry.DedupeHits(reg),
 		refolds: f.NewCounter(prometheus.CounterOpts{
 			Name: "relais_ledger_refolds_total",
 			Help: "Times that a partition's memory was dropped because somebody else wrote, or the store moved.",

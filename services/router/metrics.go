@@ -3,13 +3,15 @@ package router
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
 type metrics struct {
 	copies   *prometheus.CounterVec
 	dead     *prometheus.CounterVec
 	dropped  prometheus.Counter
-	endToEnd prometheus.Histogram
+	endToEnd prometheus.Observer
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -23,14 +25,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "relais_dead_deliveries_total",
 			Help: "Copies that the broker refused for good, because the recipient's topic is gone, say.",
 		}, []string{"recipient"}),
-		dropped: f.NewCounter(prometheus.CounterOpts{
-			Name: "relais_dedupe_hits_total",
-			Help: "Outcomes on the log more than once, dropped by their number.",
-		}),
-		endToEnd: f.NewHistogram(prometheus.HistogramOpts{
-			Name:    "relais_event_end_to_end_seconds",
-			Help:    "From receivedtime to the copy acknowledged on the recipient's topic.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 2, 17), ConstLabels: prometheus.Labels{"stage": "routed"},
-		}),
+		dropped:  telemetry.DedupeHits(reg),
+		endToEnd: telemetry.EndToEnd(reg, telemetry.StageRouted),
 	}
 }
