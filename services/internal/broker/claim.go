@@ -18,7 +18,7 @@ type Claim struct {
 	tp       topicPartition
 	gen      *generation
 	stored   stored
-	progress progress
+	progress *progress
 }
 
 // stored is what a group has committed for a partition.
@@ -32,7 +32,7 @@ type stored struct {
 // lag.
 func (c *Claim) Cursor(offset int64) *Cursor {
 	cursor := c.gen.b.Cursor(c.Topic, c.Partition, offset)
-	cursor.group, cursor.progress = c.gen.group, &c.progress
+	cursor.progress = c.progress
 	return cursor
 }
 

@@ -229,7 +229,9 @@ func (m *member) claims(ctx context.Context, next *kafka.Generation) (*generatio
 	for topic, partitions := range assigned {
 		for _, p := range partitions {
 			tp := topicPartition{topic, p}
-			claims = append(claims, &Claim{Topic: topic, Partition: p, tp: tp, gen: gen, stored: committed[tp]})
+			claims = append(claims, &Claim{
+				Topic: topic, Partition: p, tp: tp, gen: gen, stored: committed[tp], progress: newProgress(m.b.metrics, m.group, tp),
+			})
 		}
 	}
 	return gen, claims, nil

@@ -398,11 +398,30 @@ relais_consumer_lag_events{group="ledger",partition="0",topic="relais.submitted"
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "relais_consumer_lag_events"); err != nil {
 			t.Error(err)
 		}
+		if age := lagAge(t, reg); age < 5*time.Second || age > 15*time.Second {
+			t.Errorf("the oldest unread record is said to be %s old, 10 s after it was written", age)
+		}
 		stop()
 		if err := <-left; err != nil {
 			t.Error(err)
 		}
 	}, func(c *broker.Config) { c.Metrics = reg })
+}
+
+// lagAge is the one relais_consumer_lag_seconds that there is.
+func lagAge(t *testing.T, reg *prometheus.Registry) time.Duration {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "relais_consumer_lag_seconds" && len(f.GetMetric()) == 1 {
+			return time.Duration(f.GetMetric()[0].GetGauge().GetValue() * float64(time.Second))
+		}
+	}
+	t.Fatal("there is no one relais_consumer_lag_seconds")
+	return 0
 }
 
 func TestTheLagOfAGroupIsMeasured(t *testing.T) {
@@ -433,17 +452,27 @@ relais_consumer_lag_events{group="ledger",partition="0",topic="relais.submitted"
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "relais_consumer_lag_events"); err != nil {
 			t.Error(err)
 		}
-		fill(t, b, topic, 1, 5, "y")
-		time.Sleep(25 * time.Second) // the handler is busy
+		if age := lagAge(t, reg); age != 0 {
+			t.Errorf("at the end the oldest unread record is said to be %s old", age)
+		}
+		fill(t, b, topic, 1, 1, "y")
+		time.Sleep(7 * time.Second)
+		fill(t, b, topic, 1, 4, "y")
+		time.Sleep(18 * time.Second) // the handler is busy
 		want = strings.ReplaceAll(want, "} 0", "} 5")
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "relais_consumer_lag_events"); err != nil {
 			t.Error(err)
+		}
+		// It was measured 20 s after the generation began, a moment after which the
+		// first of the five was written.
+		if age := lagAge(t, reg); age < 19*time.Second || age > 20*time.Second {
+			t.Errorf("the oldest unread record is said to be %s old", age)
 		}
 		stop()
 		if err := <-left; err != nil {
 			t.Error(err)
 		}
-		if n, err := testutil.GatherAndCount(reg, "relais_consumer_lag_events"); n != 0 || err != nil {
+		if n, err := testutil.GatherAndCount(reg, "relais_consumer_lag_events", "relais_consumer_lag_seconds"); n != 0 || err != nil {
 			t.Errorf("%d lags are left, %v", n, err)
 		}
 		problems, err := testutil.GatherAndLint(reg)

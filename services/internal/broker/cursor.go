@@ -13,10 +13,10 @@ import (
 type Cursor struct {
 	b        *Broker
 	tp       topicPartition
-	group    string    // of the lag metric
 	progress *progress // of the claim; nil without one
 	position int64
 	wait     time.Duration
+	limit    int32 // bytes of an answer
 	unpacker unpacker
 	watchdog watchdog
 }
@@ -48,7 +48,7 @@ const (
 func (b *Broker) Cursor(topic string, partition int, offset int64) *Cursor {
 	tp := topicPartition{topic, partition}
 	return &Cursor{
-		b: b, tp: tp, position: offset, wait: firstWait,
+		b: b, tp: tp, position: offset, wait: firstWait, limit: fetchBytes,
 		unpacker: unpacker{tp: tp, limit: b.cfg.MaxUnpacked},
 	}
 }
@@ -86,7 +86,7 @@ func (c *Cursor) Fetch(ctx context.Context) (Batch, error) {
 func (c *Cursor) ask(ctx context.Context) (*fetchAnswer, error) {
 	res, err := c.b.transport.RoundTrip(ctx, c.b.addr, &fetchExchange{
 		topic: c.tp.topic, partition: int32(c.tp.partition), offset: c.position,
-		maxWait: min(c.wait, c.b.cfg.AttemptTimeout/2), maxBytes: fetchBytes, clientID: c.b.cfg.ClientID,
+		maxWait: min(c.wait, c.b.cfg.AttemptTimeout/2), maxBytes: c.limit, clientID: c.b.cfg.ClientID,
 	})
 	if err != nil {
 		return nil, c.b.explain(ctx, err)
@@ -116,8 +116,7 @@ func (c *Cursor) account(batch Batch, damaged int) {
 		m.unreadable.WithLabelValues(c.tp.topic).Add(float64(damaged))
 	}
 	if c.progress != nil {
-		c.progress.read(batch.Next)
-		m.setLag(c.group, c.tp, batch.End-batch.Next)
+		c.progress.read(batch)
 	}
 	if c.watchdog.stalled(batch) {
 		m.rebuilds.WithLabelValues(c.tp.topic).Inc()

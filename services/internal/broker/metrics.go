@@ -2,6 +2,7 @@ package broker
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -17,6 +18,7 @@ type metrics struct {
 	bufferFull     prometheus.Counter
 	fetched        *prometheus.CounterVec
 	lag            *prometheus.GaugeVec
+	lagAge         *prometheus.GaugeVec
 	rebuilds       *prometheus.CounterVec
 	generations    *prometheus.CounterVec
 	unreadable     *prometheus.CounterVec
@@ -46,6 +48,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		lag: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "relais_consumer_lag_events", Help: "Records of the partition that the group has not read yet.",
 		}, []string{"group", "topic", "partition"}),
+		lagAge: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "relais_consumer_lag_seconds",
+			Help: "Age, by its timestamp, of the oldest record of the partition that the group has not read yet; 0 at the end. Measured every 10 s.",
+		}, []string{"group", "topic", "partition"}),
 		rebuilds:    counter("relais_cursor_rebuilds_total", "Times the watchdog renewed the connections of a cursor that had stalled, by topic.", "topic"),
 		generations: counter("relais_consumer_generations_total", "Times the consumer group was shared out anew.", "group"),
 		unreadable:  counter("relais_unreadable_batches_total", "Stored batches that could not be unpacked, by topic.", "topic"),
@@ -53,9 +59,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 func (m *metrics) setLag(group string, tp topicPartition, lag int64) {
-	m.lag.WithLabelValues(group, tp.topic, strconv.Itoa(tp.partition)).Set(float64(max(lag, 0)))
+	m.lag.WithLabelValues(group, tp.topic, strconv.Itoa(tp.partition)).Set(float64(lag))
+}
+
+func (m *metrics) setLagAge(group string, tp topicPartition, age time.Duration) {
+	m.lagAge.WithLabelValues(group, tp.topic, strconv.Itoa(tp.partition)).Set(max(age, 0).Seconds())
 }
 
 func (m *metrics) forgetLag(group string, tp topicPartition) {
 	m.lag.DeleteLabelValues(group, tp.topic, strconv.Itoa(tp.partition))
+	m.lagAge.DeleteLabelValues(group, tp.topic, strconv.Itoa(tp.partition))
 }
