@@ -1,0 +1,32 @@
+package telemetry
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// GaugesFunc registers a gauge with one label whose values are looked up when
+// they are asked for: what grows with time alone would otherwise need a ticker.
+// read returns the values by the label's, in a map of its own; it must be safe
+// for concurrent use and quick. A nil reg registers nothing.
+func GaugesFunc(reg prometheus.Registerer, opts prometheus.GaugeOpts, label string, read func() map[string]float64) {
+	if reg == nil {
+		return
+	}
+	name := prometheus.BuildFQName(opts.Namespace, opts.Subsystem, opts.Name)
+	reg.MustRegister(&gauges{prometheus.NewDesc(name, opts.Help, []string{label}, opts.ConstLabels), read})
+}
+
+type gauges struct {
+	desc *prometheus.Desc
+	read func() map[string]float64
+}
+
+var _ prometheus.Collector = (*gauges)(nil)
+
+// Describe implements prometheus.Collector.
+func (g *gauges) Describe(to chan<- *prometheus.Desc) { to <- g.desc }
+
+// Collect implements prometheus.Collector.
+func (g *gauges) Collect(to chan<- prometheus.Metric) {
+	for label, value := range g.read() {
+		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, value, label)
+	}
+}
