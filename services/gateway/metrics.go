@@ -27,6 +27,7 @@ const (
 
 type metrics struct {
 	ingested    *prometheus.CounterVec
+	last        *prometheus.GaugeVec
 	rejected    *prometheus.CounterVec
 	ignored     *prometheus.CounterVec
 	quarantined *prometheus.CounterVec
@@ -43,6 +44,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "relais_events_ingested_total",
 			Help: "Events accepted by form and acknowledged by the log, by who handed them in (offices as one).",
 		}, []string{"operator", "event_type", "channel"}),
+		last: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "relais_last_event_timestamp_seconds",
+			Help: "When, in seconds since 1970, the latest event was accepted and acknowledged, by who handed it in (offices as one); from this gateway's start on.",
+		}, []string{"operator"}),
 		rejected: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "relais_events_rejected_total",
 			Help: "Events refused at a door, by who handed them in (offices as one) and reason.",
@@ -66,9 +71,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 
 // accepted counts an acknowledged event.
 func (m *metrics) accepted(by auth.Principal, r ruling, channel string, since time.Time) {
-	m.ingested.WithLabelValues(operatorLabel(by), cmp.Or(r.entry.Name, labelUnknown), channel).Inc()
+	operator := operatorLabel(by)
+	m.ingested.WithLabelValues(operator, cmp.Or(r.entry.Name, labelUnknown), channel).Inc()
+	m.last.WithLabelValues(operator).SetToCurrentTime()
 	if n := len(r.ignored); n > 0 {
-		m.ignored.WithLabelValues(operatorLabel(by)).Add(float64(n))
+		m.ignored.WithLabelValues(operator).Add(float64(n))
 	}
 	m.appended.Observe(time.Since(since).Seconds())
 }
