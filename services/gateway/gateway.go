@@ -61,6 +61,7 @@ func New(host services.Host) (*Gateway, error) {
 		submitted: host.Broker.Topic("submitted"), recorded: host.Broker.Topic("recorded"), quarantine: host.Broker.Topic("quarantine"),
 	}
 	g.outcomes = newOutcomes(host.Broker, codec, host.Log, g.recorded, g.partitions)
+	g.tell(host.Metrics)
 	g.close("The gateway is starting; try again in a moment.")
 	g.routes(host.HTTP)
 	return g, nil

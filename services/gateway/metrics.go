@@ -69,6 +69,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 }
 
+// tell registers what is looked up when it is asked for.
+func (g *Gateway) tell(reg prometheus.Registerer) {
+	telemetry.GaugesFunc(reg, prometheus.GaugeOpts{
+		Name: "relais_quota_used_ratio",
+		Help: "How much of its allowance at the HTTP door of this gateway each participant has used up, 0 to 1; of all offices the most.",
+	}, "operator", g.limiter.used)
+}
+
 // accepted counts an acknowledged event.
 func (m *metrics) accepted(by auth.Principal, r ruling, channel string, since time.Time) {
 	operator := operatorLabel(by)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/relais-fr/relais/schemas"
 )
@@ -48,6 +49,24 @@ func TestTheLatestEventOfEachOperatorIsTimed(t *testing.T) {
 		want := map[string]float64{"offices": office, "cnaf": operator}
 		if diff := cmp.Diff(want, h.gauges("relais_last_event_timestamp_seconds", "operator")); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestHowMuchOfAnAllowanceIsUsed(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *hub) {
+		take := func(id string, n int) { h.limiter.take(principalOf(t, h, id), n) }
+		take("cnaf", 5_000)
+		take("fs-1", 1_000)
+		take("fs-2", 6_000)
+		take("feeder", 50_000)
+		used := func() map[string]float64 { return h.gauges("relais_quota_used_ratio", "operator") }
+		if diff := cmp.Diff(map[string]float64{"cnaf": 0.5, "offices": 0.6, "feeder": 0.5}, used()); diff != "" {
+			t.Errorf("at once (-want +got):\n%s", diff)
+		}
+		time.Sleep(time.Second)
+		if diff := cmp.Diff(map[string]float64{"cnaf": 0.3, "offices": 0.4, "feeder": 0}, used(), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+			t.Errorf("a second later (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -28,8 +28,15 @@ type limiter struct {
 }
 
 type bucket struct {
-	tokens float64
-	filled time.Time
+	allowed  allowance
+	operator string // whose it is, as metrics name it
+	tokens   float64
+	filled   time.Time
+}
+
+func (b *bucket) fill(now time.Time) {
+	b.tokens = min(b.allowed.atOnce, b.tokens+now.Sub(b.filled).Seconds()*b.allowed.perSecond)
+	b.filled = now
 }
 
 func newLimiter() *limiter { return &limiter{buckets: map[string]*bucket{}} }
@@ -50,8 +57,8 @@ func (l *limiter) take(by auth.Principal, n int) (wait time.Duration) {
 		b = &bucket{tokens: allowed.atOnce, filled: now}
 		l.buckets[by.ID] = b
 	}
-	b.tokens = min(allowed.atOnce, b.tokens+now.Sub(b.filled).Seconds()*allowed.perSecond)
-	b.filled = now
+	b.allowed, b.operator = allowed, operatorLabel(by)
+	b.fill(now)
 	if missing := min(float64(n), allowed.atOnce) - b.tokens; missing > 0 {
 		return time.Duration(missing / allowed.perSecond * float64(time.Second))
 	}
@@ -71,4 +78,18 @@ func (l *limiter) pace(ctx context.Context, by auth.Principal) error {
 			return err
 		}
 	}
+}
+
+// used is how much of what each may hand in at once is used up, from 0 to 1; of
+// all offices the most.
+func (l *limiter) used() map[string]float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	used := make(map[string]float64)
+	for _, b := range l.buckets {
+		b.fill(now)
+		used[b.operator] = max(used[b.operator], min(1, 1-b.tokens/b.allowed.atOnce))
+	}
+	return used
 }
