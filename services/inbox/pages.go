@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/schemas/lifecycle"
 	"github.com/relais-fr/relais/services/inbox/internal/desk"
 	"github.com/relais-fr/relais/services/internal/directory"
 	"github.com/relais-fr/relais/services/internal/telemetry"
@@ -218,15 +219,22 @@ func (f *frame) CaseURL(id string) string {
 	return "/offices/" + f.Office.ID + "/cases/" + url.PathEscape(id)
 }
 
-// StateOf is a case's state in the words of the office.
-func (f *frame) StateOf(c *desk.Case) string { return f.State(c.Kind, c.State, c.Hats(f.Office.ID)) }
-
-// Other is the other party of a case.
-func (f *frame) Other(c *desk.Case) string {
-	if c.From == f.Office.ID {
-		return f.Name(c.To)
+// StateOf is a case's state in the words of the office. Of a case that it handed
+// on to others it has heard nothing since, and says no more than that.
+func (f *frame) StateOf(c *desk.Case) string {
+	hats := c.Hats(f.Office.ID)
+	if hats == 0 {
+		return f.T("handed_on")
 	}
-	return f.Name(c.From)
+	return f.State(c.Kind, c.State, hats)
+}
+
+// Other is the other party of a case; who treats it, where the office is none.
+func (f *frame) Other(c *desk.Case) string {
+	if c.Hats(f.Office.ID)&lifecycle.Recipient != 0 {
+		return f.Name(c.From)
+	}
+	return f.Name(c.To)
 }
 
 // Switch is the page's address in the other language.

@@ -332,7 +332,8 @@ func TestARerouteIsFollowedByItsChild(t *testing.T) {
 		if !ok || got.From != "cnaf" || got.To != "cnam" || got.Parent == nil || *got.Parent != referral {
 			t.Errorf("child %+v", got)
 		}
-		wantOn(t, w.page("/offices/"+office+"/cases/"+url.PathEscape(child.Get("case"))), "Suite d&#39;une orientation réorientée")
+		wantOn(t, w.page("/offices/"+office+"/cases/"+url.PathEscape(child.Get("case"))), "Suite d&#39;une orientation réorientée", "Transmise")
+		wantOn(t, w.page("/offices/"+office), `En attente <span class="count">0</span>`)
 		wantNotOn(t, w.page(path), "Il reste à transmettre")
 	})
 }

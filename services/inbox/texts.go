@@ -58,6 +58,7 @@ var texts = map[string]text{
 	"related":         {"Dans le même dossier", "In the same dossier"},
 	"carries_on":      {"Suite d'une orientation réorientée", "Carries a rerouted referral on"},
 	"child_expected":  {"Il reste à transmettre l'orientation à", "The referral is still to be handed over to"},
+	"handed_on":       {"Transmise", "Handed on"},
 	"late":            {"tardif", "late"},
 	"text_cut":        {"(texte abrégé)", "(shortened)"},
 	"sealed_bytes":    {"Contenu scellé", "Sealed content"},

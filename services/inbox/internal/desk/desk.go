@@ -18,7 +18,7 @@ import (
 // Format is the format of everything here that is stored. Whoever changes a
 // stored type, or what Apply makes of an event, changes it, and the desks are
 // built again from the log.
-const Format = "1"
+const Format = "2"
 
 // Bounds of a desk.
 const (
@@ -222,11 +222,15 @@ const (
 )
 
 // Lists are all lists, in the order of the page.
-var Lists = []List{ToDo, Waiting, Done, Agenda}
+var Lists = []List{ToDo, Agenda, Waiting, Done}
 
-// ListFor is the list of the office in which the case belongs.
+// ListFor is the list of the office in which the case belongs. A referral that
+// the office handed on to others is in none: what becomes of it goes to its
+// parties, and the office would see it wait for ever.
 func (c *Case) ListFor(office string) List {
 	switch {
+	case c.Hats(office) == 0:
+		return ""
 	case c.Kind == schemas.KindAppointment && lifecycle.Appointment.Ended(c.State):
 		return ""
 	case c.Kind == schemas.KindAppointment:

@@ -144,6 +144,21 @@ func TestAReroutedReferralIsCarriedOn(t *testing.T) {
 	}
 }
 
+func TestAnOfficeThatHandedAReferralOnWaitsForNothing(t *testing.T) {
+	s := &story{t: t}
+	s.happens("cnaf", referral, made("cnaf", office))
+	s.happens(office, referral, &schemas.ReferralRerouted{Competent: "cnam", Child: child})
+	s.want(referral, lifecycle.Rerouted, desk.Done)
+	p := made("cnaf", "cnam")
+	p.Parent = new(referral)
+	s.happens(office, child, p)
+	// The office sees that it was handed in; what follows is between its parties.
+	s.want(child, lifecycle.Made, "")
+	if !s.dossier.Find(referral).HasChild {
+		t.Error("the parent does not know its child")
+	}
+}
+
 func TestARefusedSubmissionLeavesTheDossierAlone(t *testing.T) {
 	s := &story{t: t}
 	s.happens(office, referral, made(office, "cnaf"))
