@@ -37,6 +37,7 @@ type Gateway struct {
 	codec      *schemas.Codec
 	judge      *judge
 	outcomes   *outcomes
+	pending    *pending
 	limiter    *limiter
 	metrics    *metrics
 
@@ -57,10 +58,10 @@ func New(host services.Host) (*Gateway, error) {
 			directory: host.Directory, codec: codec, log: host.Log,
 			schemaURL: host.Settings.RegistryURL + "/schemas/ids/",
 		},
-		limiter: newLimiter(), metrics: newMetrics(host.Metrics),
+		pending: newPending(host.Settings.Partitions), limiter: newLimiter(), metrics: newMetrics(host.Metrics),
 		submitted: host.Broker.Topic("submitted"), recorded: host.Broker.Topic("recorded"), quarantine: host.Broker.Topic("quarantine"),
 	}
-	g.outcomes = newOutcomes(host.Broker, codec, host.Log, g.recorded, g.partitions)
+	g.outcomes = newOutcomes(host.Broker, codec, host.Log, g.recorded, g.partitions, g.pending)
 	g.tell(host.Metrics)
 	g.close("The gateway is starting; try again in a moment.")
 	g.routes(host.HTTP)

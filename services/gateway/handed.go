@@ -116,8 +116,11 @@ func (h *handed) send(ctx context.Context) (err error) {
 // fault but the hub's.
 func (h *handed) settle(ctx context.Context) error {
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
-		_, err := h.ack.Wait(ctx)
+		offset, err := h.ack.Wait(ctx)
 		if err == nil {
+			if !h.quarantined {
+				h.g.pending.add(schemas.Place{Partition: h.out.Partition, Offset: offset}, operatorLabel(h.by), h.since)
+			}
 			return nil
 		}
 		var refused *broker.RefusedError

@@ -258,6 +258,7 @@ func (s *submission) acknowledge(ctx context.Context) {
 	s.answer.Status = http.StatusAccepted
 	s.q.sum.acceptedOne()
 	s.q.metrics.accepted(s.q.by, s.ruling, channelHTTP, s.since)
+	s.q.pending.add(s.place, operatorLabel(s.q.by), s.since)
 	if s.q.wait > 0 {
 		s.outcome = s.q.outcomes.expect(s.place)
 	}

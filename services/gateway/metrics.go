@@ -25,6 +25,9 @@ const (
 	stageAppend = "append" // from its enqueueing to its acknowledgement
 )
 
+// queueSubmitted is where events wait for the ledger.
+const queueSubmitted = "submitted"
+
 type metrics struct {
 	ingested    *prometheus.CounterVec
 	last        *prometheus.GaugeVec
@@ -75,6 +78,11 @@ func (g *Gateway) tell(reg prometheus.Registerer) {
 		Name: "relais_quota_used_ratio",
 		Help: "How much of its allowance at the HTTP door of this gateway each participant has used up, 0 to 1; of all offices the most.",
 	}, "operator", g.limiter.used)
+	telemetry.GaugesFunc(reg, prometheus.GaugeOpts{
+		Name:        "relais_oldest_pending_seconds",
+		Help:        "How long the oldest event in the queue has waited, to the second, by who handed it in (offices as one); submitted is from its taking by this gateway to its outcome.",
+		ConstLabels: prometheus.Labels{"queue": queueSubmitted},
+	}, "operator", g.pending.oldest)
 }
 
 // accepted counts an acknowledged event.

@@ -70,3 +70,72 @@ func TestHowMuchOfAnAllowanceIsUsed(t *testing.T) {
 		}
 	})
 }
+
+func TestHowLongTheOldestSubmissionHasWaited(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *hub) {
+		waited := func() map[string]float64 {
+			return h.gauges("relais_oldest_pending_seconds", "operator")
+		}
+		h.post("dev-cnaf", schemas.StructuredContentType, answered(attr("id", "a")).structured())
+		time.Sleep(90 * time.Second)
+		h.post("dev-cnaf", schemas.StructuredContentType, answered(attr("id", "b")).structured())
+		h.produce("from.offices", referral(attr("id", "c")).record(caseA))
+		h.awaitSubmission("c")
+		time.Sleep(30 * time.Second)
+		want := map[string]float64{"cnaf": 120, "offices": 30}
+		if diff := cmp.Diff(want, waited(), cmpopts.EquateApprox(0, 1)); diff != "" {
+			t.Errorf("while the ledger stands still (-want +got):\n%s", diff)
+		}
+		h.ledger()
+		time.Sleep(10 * time.Second)
+		want = map[string]float64{"cnaf": 0, "offices": 0}
+		if diff := cmp.Diff(want, waited()); diff != "" {
+			t.Errorf("when all is decided (-want +got):\n%s", diff)
+		}
+		h.post("dev-cnaf", schemas.StructuredContentType, answered(attr("id", "d")).structured())
+		time.Sleep(10 * time.Second)
+		if diff := cmp.Diff(want, waited()); diff != "" {
+			t.Errorf("what comes later (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestWhatWaitsIsRememberedInSpells(t *testing.T) {
+	start := time.Now().Add(-time.Hour)
+	at := func(second float64) time.Time { return start.Add(time.Duration(second * float64(time.Second))) }
+	place := func(offset int64) schemas.Place { return schemas.Place{Partition: 1, Offset: offset} }
+	p := newPending(2)
+	p.add(place(1), "cnaf", at(0))
+	p.add(place(0), "cnaf", at(0.5)) // acknowledged earlier, told later
+	p.add(place(2), "cnaf", at(1))
+	p.add(place(3), "dgfip", at(1.5))
+	for _, tc := range []struct {
+		highest     int64
+		cnaf, dgfip []spell
+	}{
+		{0, []spell{{at(0), 1}, {at(1), 2}}, []spell{{at(1.5), 3}}},
+		{1, []spell{{at(1), 2}}, []spell{{at(1.5), 3}}},
+		{0, []spell{{at(1), 2}}, []spell{{at(1.5), 3}}},
+		{9, []spell{}, []spell{}},
+	} {
+		p.decide(1, tc.highest)
+		want := map[string][]spell{"cnaf": tc.cnaf, "dgfip": tc.dgfip}
+		if diff := cmp.Diff(want, p.partitions[1].spells, cmp.AllowUnexported(spell{})); diff != "" {
+			t.Errorf("once %d is decided (-want +got):\n%s", tc.highest, diff)
+		}
+	}
+	p.add(place(8), "offices", at(2)) // its outcome was quicker than its acknowledgement
+	if diff := cmp.Diff(map[string]float64{"cnaf": 0, "dgfip": 0, "offices": 0}, p.oldest()); diff != "" {
+		t.Errorf("at last (-want +got):\n%s", diff)
+	}
+	for i := range int64(3 * maxSpells) {
+		p.add(place(10+i), "feeder", at(float64(i)))
+	}
+	if n := len(p.partitions[1].spells["feeder"]); n != maxSpells {
+		t.Errorf("%d spells are remembered", n)
+	}
+	p.decide(1, 10+3*maxSpells-1)
+	if got := p.oldest()["feeder"]; got != 0 {
+		t.Errorf("the feeder still waits for %v s", got)
+	}
+}

@@ -90,6 +90,8 @@ type outcomes struct {
 	codec  *schemas.Codec
 	log    *slog.Logger
 	topic  string
+	// pending is told what is no longer.
+	pending *pending
 	// following is closed once every partition has its starting point: what is
 	// handed in from then on is not missed.
 	following chan struct{}
@@ -109,9 +111,9 @@ type followed struct {
 	waiters map[int64][]chan outcome
 }
 
-func newOutcomes(b *broker.Broker, codec *schemas.Codec, log *slog.Logger, topic string, partitions int) *outcomes {
+func newOutcomes(b *broker.Broker, codec *schemas.Codec, log *slog.Logger, topic string, partitions int, pending *pending) *outcomes {
 	o := &outcomes{
-		broker: b, codec: codec, log: log, topic: topic, following: make(chan struct{}),
+		broker: b, codec: codec, log: log, topic: topic, pending: pending, following: make(chan struct{}),
 		unstarted: partitions, partitions: make([]followed, partitions),
 	}
 	for p := range o.partitions {
@@ -177,6 +179,7 @@ func (o *outcomes) take(ctx context.Context, batch broker.Batch) error {
 		}
 		delete(p.waiters, out.offset)
 	}
+	o.pending.decide(batch.Partition, p.highest)
 	return nil
 }
 
