@@ -101,7 +101,7 @@ func (s Settings) Parse(name, about string, args []string, env func(string) (str
 		}
 	})
 	if err := fs.Parse(args); errors.Is(err, ErrHelp) {
-		fmt.Fprintf(w, "%s: %s\n\nEvery setting is a flag, or RELAIS_ and its upper-case name in the environment\n(RELAIS_LOG_LEVEL for --log-level); a flag wins.\n\n", name, about)
+		_, _ = fmt.Fprintf(w, "%s: %s\n\nEvery setting is a flag, or RELAIS_ and its upper-case name in the environment\n(RELAIS_LOG_LEVEL for --log-level); a flag wins.\n\n", name, about)
 		fs.SetOutput(w)
 		fs.PrintDefaults()
 		return s, ErrHelp

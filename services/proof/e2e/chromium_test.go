@@ -152,8 +152,12 @@ func (b *browser) call(ctx context.Context, session, method string, params, resu
 func (b *browser) close() error {
 	_ = b.call(context.Background(), "", "Browser.close", nil, nil)
 	err := b.in.Close()
-	over := make(chan error, 1)
-	go func() { over <- b.cmd.Wait() }()
+	over := make(chan struct{})
+	go func() {
+		// However it ended, it has.
+		_ = b.cmd.Wait()
+		close(over)
+	}()
 	select {
 	case <-over:
 	case <-time.After(devtoolsLimit):

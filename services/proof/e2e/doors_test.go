@@ -95,18 +95,14 @@ func runHub(t *testing.T, args ...string) (code int, out, said string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	over := make(chan error, 1)
-	go func() { over <- cmd.Wait() }()
-	select {
-	case err := <-over:
-		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) {
-			t.Fatal(err)
-		}
-	case <-time.After(2 * readyLimit):
-		_ = cmd.Process.Kill()
-		<-over
+	limit := time.AfterFunc(2*readyLimit, func() { _ = cmd.Process.Kill() })
+	err := cmd.Wait()
+	if !limit.Stop() {
 		t.Fatalf("it still ran after %v:\n%s", 2*readyLimit, &stderr)
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()
 }

@@ -168,12 +168,12 @@ func handIn(t *testing.T, h *hub, b *book, e *entry, wait bool) bool {
 		// Nobody knows what became of it: that is what killing means.
 		return false
 	}
-	if got := a.told(); a.status != want || wait && got.Outcome != "fact" && got.Outcome != "repeat" {
+	got := a.told()
+	if a.status != want || wait && got.Outcome != "fact" && got.Outcome != "repeat" {
 		t.Errorf("%s was answered with %d: %s", e.event["type"], a.status, a.body)
 		return false
-	} else {
-		b.acknowledge(e, got.Place)
 	}
+	b.acknowledge(e, got.Place)
 	return true
 }
 
