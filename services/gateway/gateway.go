@@ -38,6 +38,7 @@ type Gateway struct {
 	judge      *judge
 	outcomes   *outcomes
 	pending    *pending
+	census     *census
 	limiter    *limiter
 	metrics    *metrics
 
@@ -62,6 +63,7 @@ func New(host services.Host) (*Gateway, error) {
 		submitted: host.Broker.Topic("submitted"), recorded: host.Broker.Topic("recorded"), quarantine: host.Broker.Topic("quarantine"),
 	}
 	g.outcomes = newOutcomes(host.Broker, codec, host.Log, g.recorded, g.partitions, g.pending)
+	g.census = newCensus(host.Broker, host.Log, g.quarantine)
 	g.tell(host.Metrics)
 	g.close("The gateway is starting; try again in a moment.")
 	g.routes(host.HTTP)
@@ -90,6 +92,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		})
 	}
 	start(g.outcomes.run)
+	start(g.census.run)
 	start(func(ctx context.Context) error {
 		if err := g.openDoors(ctx); err != nil {
 			return err

@@ -83,6 +83,14 @@ func (g *Gateway) tell(reg prometheus.Registerer) {
 		Help:        "How long the oldest event in the queue has waited, to the second, by who handed it in (offices as one); submitted is from its taking by this gateway to its outcome.",
 		ConstLabels: prometheus.Labels{"queue": queueSubmitted},
 	}, "operator", g.pending.oldest)
+	telemetry.GaugesFunc(reg, prometheus.GaugeOpts{
+		Name: "relais_dlq_depth",
+		Help: "Records in quarantine, redriven ones included, by why they could not be read; every gateway tells all.",
+	}, "reason", g.census.depth)
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "relais_dlq_oldest_seconds",
+		Help: "How long the oldest record lies in quarantine; 0 when none does.",
+	}, g.census.age)
 }
 
 // accepted counts an acknowledged event.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services/internal/broker"
 )
 
 // gauges are the values of a gauge, by one of its labels.
@@ -138,4 +139,44 @@ func TestWhatWaitsIsRememberedInSpells(t *testing.T) {
 	if got := p.oldest()["feeder"]; got != 0 {
 		t.Errorf("the feeder still waits for %v s", got)
 	}
+}
+
+func TestWhatLiesInQuarantineIsCounted(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *hub) {
+		compare := func(when string, malformed, tooLarge float64, oldest time.Duration) {
+			t.Helper()
+			want := map[string]float64{"malformed": malformed, "too_large": tooLarge}
+			if diff := cmp.Diff(want, h.gauges("relais_dlq_depth", "reason")); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", when, diff)
+			}
+			if got := h.gauges("relais_dlq_oldest_seconds", "")[""]; got < oldest.Seconds()-1 || got > oldest.Seconds()+1 {
+				t.Errorf("%s the oldest lies there for %v s, want %s", when, got, oldest)
+			}
+		}
+		h.wait(func() bool { return len(h.gauges("relais_dlq_depth", "reason")) > 0 })
+		compare("at first", 0, 0, 0)
+		h.produce("from.cnaf", broker.Record{Key: []byte("k"), Value: []byte("no headers")})
+		h.awaitQuarantine(1)
+		time.Sleep(2 * time.Minute)
+		h.produce("from.cnaf", broker.Record{Key: []byte("k"), Value: []byte("neither")})
+		h.awaitQuarantine(2)
+		origin := broker.Record{Topic: h.broker.Topic("from.cnaf"), Value: []byte("large")}
+		if _, err := h.broker.Produce(t.Context(), h.quarantineRecord(principalOf(t, h, "cnaf"), &origin, refuse(schemas.ReasonTooLarge, "large"), true)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		compare("two minutes later", 2, 1, 2*time.Minute+10*time.Second)
+
+		h.stop()
+		h.make(h.broker, h.host.Directory, h.host.Settings)
+		h.run()
+		time.Sleep(10 * time.Second)
+		compare("after a restart", 2, 1, 2*time.Minute+20*time.Second)
+
+		if err := h.kafka.Cluster.DeleteRecords(h.quarantine, 0, 1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		compare("when the first was deleted", 1, 1, 2*time.Minute+20*time.Second)
+	})
 }
