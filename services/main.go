@@ -8,9 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/relais-fr/relais/services/internal/config"
+	"github.com/relais-fr/relais/services/internal/store"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -50,13 +49,11 @@ func ParseArgs(defaults config.Settings, name, about string) (settings config.Se
 
 func runOne[S Service](ctx context.Context, settings config.Settings, name string, make func(Host) (S, error)) error {
 	log := telemetry.NewLogger(os.Stderr, settings.LogLevel)
-	options, err := redis.ParseURL(settings.Redis)
+	client, err := store.Connect(settings.Redis)
 	if err != nil {
-		return fmt.Errorf("--redis %q: %w", settings.Redis, err)
+		return err
 	}
-	// Servers before 7.2 refuse CLIENT SETINFO.
-	options.DisableIdentity = true
-	p, err := NewProcess(settings, log, Engines{Brokers: settings.Brokers, Redis: redis.NewClient(options)})
+	p, err := NewProcess(settings, log, Engines{Brokers: settings.Brokers, Redis: client})
 	if err != nil {
 		return err
 	}

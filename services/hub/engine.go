@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/store"
 )
 
 // EmbeddedConfig is what the embedded engines are made from.
@@ -184,11 +185,10 @@ func (e *Embedded) Dial(ctx context.Context, network, address string) (net.Conn,
 // Redis is a client of the embedded Redis, within the process. The caller
 // closes it.
 func (e *Embedded) Redis() redis.UniversalClient {
-	return redis.NewClient(&redis.Options{
-		Addr:            "127.0.0.1:6379", // never dialled: the Dialer knows the way
-		DisableIdentity: true,
-		Dialer:          func(context.Context, string, string) (net.Conn, error) { return e.redis.Dial() },
-	})
+	return redis.NewClient(store.Tune(&redis.Options{
+		Addr:   "127.0.0.1:6379", // never dialled: the Dialer knows the way
+		Dialer: func(context.Context, string, string) (net.Conn, error) { return e.redis.Dial() },
+	}))
 }
 
 // DiskFull says whether the data folder has no room, or could not be written.

@@ -16,14 +16,13 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/courier"
 	"github.com/relais-fr/relais/services/directory"
 	"github.com/relais-fr/relais/services/gateway"
 	"github.com/relais-fr/relais/services/inbox"
 	"github.com/relais-fr/relais/services/internal/config"
+	"github.com/relais-fr/relais/services/internal/store"
 	"github.com/relais-fr/relais/services/ledger"
 	"github.com/relais-fr/relais/services/registry"
 	"github.com/relais-fr/relais/services/router"
@@ -151,12 +150,9 @@ func (h *Hub) engines(ctx context.Context) (services.Engines, func() error, erro
 		e.Redis = embedded.Redis()
 		return e, embedded.Close, nil
 	}
-	options, err := redis.ParseURL(s.Redis)
-	if err != nil {
-		return e, nil, errors.Join(fmt.Errorf("--redis %q: %w", s.Redis, err), embedded.Close())
+	if e.Redis, err = store.Connect(s.Redis); err != nil {
+		return e, nil, errors.Join(err, embedded.Close())
 	}
-	options.DisableIdentity = true
-	e.Redis = redis.NewClient(options)
 	return e, embedded.Close, nil
 }
 
