@@ -186,8 +186,14 @@ func (e *Embedded) Dial(ctx context.Context, network, address string) (net.Conn,
 // closes it.
 func (e *Embedded) Redis() redis.UniversalClient {
 	return redis.NewClient(store.Tune(&redis.Options{
-		Addr:   "127.0.0.1:6379", // never dialled: the Dialer knows the way
-		Dialer: func(context.Context, string, string) (net.Conn, error) { return e.redis.Dial() },
+		Addr: "127.0.0.1:6379", // never dialled: the Dialer knows the way
+		Dialer: func(context.Context, string, string) (net.Conn, error) {
+			conn, err := e.redis.Dial()
+			if err != nil {
+				return nil, err
+			}
+			return newEager(conn), nil
+		},
 	}))
 }
 
