@@ -265,3 +265,39 @@ func TestPageWithoutScript(t *testing.T) {
 		}
 	}
 }
+
+// TestPageOfABusyOffice has more referrals than the page shows.
+func TestPageOfABusyOffice(t *testing.T) {
+	t.Parallel()
+	h := theHub(t)
+	const made, shown = 120, 50
+	var batch [][]byte
+	for range made {
+		e, _ := newReferral("cnaf", "demo-22")
+		batch = append(batch, e.json(t))
+	}
+	body := append(append([]byte("["), bytes.Join(batch, []byte(","))...), ']')
+	a, err := h.call(t.Context(), http.MethodPost, "/v1/events", "cnaf", bytes.NewReader(body),
+		"Content-Type", "application/cloudevents-batch+json", "Prefer", "wait=10")
+	if err != nil || bytes.Count(a.body, []byte(`"outcome":"fact"`)) != made {
+		t.Fatalf("%d %.500s (%v)", a.status, a.body, err)
+	}
+	limit := time.After(pageLimit)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		a, err := h.call(t.Context(), http.MethodGet, "/offices/demo-22", "", nil)
+		if err != nil || a.status != http.StatusOK {
+			t.Fatalf("the page is answered with %d (%v)", a.status, err)
+		}
+		rows, counted := bytes.Count(a.body, []byte(`href="/offices/demo-22/cases/`)), bytes.Contains(a.body, []byte(`<span class="count">120</span>`))
+		if rows == shown && counted {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("the page shows %d referrals of %d and has counted all: %t", rows, made, counted)
+		}
+	}
+}

@@ -149,6 +149,23 @@ func (h *hub) logOnFailure(t *testing.T) {
 	})
 }
 
+// complaint is the first line of the hub's log that says that the hub itself is at
+// fault: whatever comes from outside, there is none.
+func (h *hub) complaint() error {
+	log, err := os.ReadFile(h.log)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(log)) {
+		for _, sign := range []string{"level=ERROR", "DATA RACE", "panic"} {
+			if strings.Contains(line, sign) {
+				return fmt.Errorf("the hub's log has %q", strings.TrimSpace(line))
+			}
+		}
+	}
+	return nil
+}
+
 // ownHub starts a hub for one test, which may kill it.
 func ownHub(t *testing.T, dir string) *hub {
 	t.Helper()
@@ -156,7 +173,12 @@ func ownHub(t *testing.T, dir string) *hub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(h.kill)
+	t.Cleanup(func() {
+		h.kill()
+		if err := h.complaint(); err != nil {
+			t.Error(err)
+		}
+	})
 	h.logOnFailure(t)
 	return h
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
@@ -49,6 +50,7 @@ func TestReferralComesOntoThePage(t *testing.T) {
 		var whole, fromExit []time.Duration
 		for range n {
 			e, reference := newReferral("cnaf", "demo-1")
+			pause()
 			begun := time.Now()
 			publish(t, kcat, h, "relais.from.cnaf", e)
 			published := time.Now()
@@ -66,6 +68,7 @@ func TestReferralComesOntoThePage(t *testing.T) {
 		var whole []time.Duration
 		for range n {
 			e, reference := newReferral("cnaf", "demo-2")
+			pause()
 			begun := time.Now()
 			publish("relais.from.cnaf", e)
 			whole = append(whole, p.sees(reference).Sub(begun))
@@ -74,6 +77,10 @@ func TestReferralComesOntoThePage(t *testing.T) {
 		inTime(t, whole)
 	})
 }
+
+// pause waits a moment: referrals do not come in step with the page, which takes a
+// breath after each look.
+func pause() { <-time.After(rand.N(300 * time.Millisecond)) }
 
 // watchOffice opens the page of an office and watches what comes.
 func watchOffice(t *testing.T, office string) (*hub, *page) {

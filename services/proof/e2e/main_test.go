@@ -127,7 +127,7 @@ func (s *sharedProcesses) end() error {
 		problems = append(problems, s.browser.close())
 	}
 	if s.hub != nil {
-		problems = append(problems, s.hub.stop())
+		problems = append(problems, s.hub.stop(), s.hub.complaint())
 	}
 	return errors.Join(problems...)
 }
