@@ -57,7 +57,7 @@ func runOne[S Service](ctx context.Context, settings config.Settings, name strin
 	if err != nil {
 		return err
 	}
-	listener, err := Listen("http", settings.HTTP)
+	listener, err := Listen(ctx, "http", settings.HTTP)
 	if err != nil {
 		return err
 	}

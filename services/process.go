@@ -191,13 +191,13 @@ func (d Door) Run(ctx context.Context) error {
 	if err := server.Shutdown(limit); err != nil {
 		_ = server.Close()
 	}
-	<-done
+	_ = <-done // http.ErrServerClosed
 	return nil
 }
 
 // Listen opens a door, and says in one sentence what to do when it cannot.
-func Listen(flag, addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+func Listen(ctx context.Context, flag, addr string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("%s is not free for --%s (%w): stop what listens there, or give another address", addr, flag, err)
 	}

@@ -65,6 +65,8 @@ func (m *Machine) targets(a Arrow) []State {
 				return in.From
 			}
 		}
+		return nil
+	default:
+		return append([]State{a.To}, a.OrTo...)
 	}
-	return append([]State{a.To}, a.OrTo...)
 }

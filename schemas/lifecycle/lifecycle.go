@@ -156,8 +156,9 @@ func (a Arrow) target(c Case) State {
 		return c.State
 	case Before:
 		return c.Interrupted
+	default:
+		return a.To
 	}
-	return a.To
 }
 
 // Allowed lists the events that somebody wearing the hats may send now, in the

@@ -196,6 +196,7 @@ func TestAnAppointmentMovesItsReferral(t *testing.T) {
 		switch w.State {
 		case lifecycle.Received, lifecycle.InReview, lifecycle.Accepted, lifecycle.Scheduled, lifecycle.InProgress:
 			want = lifecycle.Scheduled
+		default:
 		}
 		if got := lifecycle.AfterBooking(w.State); got != want {
 			t.Errorf("booking in %s leads to %s, want %s", w.State, got, want)

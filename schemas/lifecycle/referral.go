@@ -100,8 +100,9 @@ func AfterBooking(s State) State {
 	switch s {
 	case Received, InReview, Accepted, Scheduled, InProgress:
 		return Scheduled
+	default:
+		return s
 	}
-	return s
 }
 
 // AfterLastAppointment is the state of a referral after its last live

@@ -98,8 +98,7 @@ func at(s string) time.Time {
 	return t
 }
 
-func ptr[T any](v T) *T { return &v }
-
+//go:fix inline
 // told is a story: each line is a submission and what became of it.
 type told struct {
 	claim claim
@@ -131,7 +130,7 @@ func TestAReferralIsMadeAnsweredAndClosed(t *testing.T) {
 		{claim{by: "cnaf", id: "e4", subject: "d1", payload: &schemas.InformationRequested{Items: []schemas.InformationItem{{Code: "income_proof"}}}}, both, "info_requested"},
 		{claim{by: "demo-1", id: "e5", subject: "d1", payload: &schemas.InformationProvided{Answered: []string{"income_proof"}}}, both, "in_review"},
 		{claim{by: "cnaf", id: "e6", subject: "d1", payload: &schemas.ReferralCompleted{Outcome: "favourable"}}, both, "completed"},
-		{claim{by: "demo-1", id: "e6", subject: "d1", payload: &schemas.ReferralClosed{Useful: ptr("yes")}}, both, "closed"},
+		{claim{by: "demo-1", id: "e6", subject: "d1", payload: &schemas.ReferralClosed{Useful: new("yes")}}, both, "closed"},
 	})
 }
 
@@ -143,7 +142,7 @@ func TestARepeatChangesNothingAndOtherContentIsRefused(t *testing.T) {
 		{claim{by: "demo-1", id: "e1", subject: "d1", payload: referral("demo-1", "cnaf")}, "repeat of 3-0", "made"},
 		{received, "fact → offices/demo-1,cnaf", "received"},
 		{received, "repeat of 3-2", "received"},
-		{claim{by: "cnaf", id: "e2", subject: "d1", payload: &schemas.ReferralReceived{Unit: ptr("CAF du Rhône")}}, "refusal duplicate_id_other_content", "received"},
+		{claim{by: "cnaf", id: "e2", subject: "d1", payload: &schemas.ReferralReceived{Unit: new("CAF du Rhône")}}, "refusal duplicate_id_other_content", "received"},
 		{claim{by: "cnaf", id: "e3", subject: "d1", payload: &schemas.ReferralStarted{}}, "refusal transition_not_allowed", "received"},
 		// A business refusal is remembered: the corrected event needs a new id.
 		{claim{by: "cnaf", id: "e3", subject: "d1", payload: &schemas.ReferralStarted{}}, "repeat of 3-5", "received"},
@@ -161,7 +160,7 @@ func TestStrangersLearnNothing(t *testing.T) {
 		{claim{by: "msa", id: "x1", subject: "d1", payload: &schemas.ReferralReceived{}}, "refusal not_a_party", "made"},
 		{claim{by: "msa", id: "x2", subject: "d1", payload: referral("msa", "cnaf")}, "refusal not_a_party", "made"},
 		{claim{by: "demo-2", id: "x3", subject: "d1~2", payload: referral("demo-2", "cnaf")}, "refusal not_a_party", ""},
-		{claim{by: "msa", id: "x4", subject: "d1~rdv", payload: &schemas.AppointmentBooked{Office: "demo-1", Operator: "msa", Referral: ptr("d1")}}, "refusal not_a_party", ""},
+		{claim{by: "msa", id: "x4", subject: "d1~rdv", payload: &schemas.AppointmentBooked{Office: "demo-1", Operator: "msa", Referral: new("d1")}}, "refusal not_a_party", ""},
 		// Nobody can burn another's id.
 		{claim{by: "cnaf", id: "x1", subject: "d1", payload: &schemas.ReferralReceived{}}, "fact → offices/demo-1,cnaf", "received"},
 	})
@@ -179,7 +178,7 @@ func TestAFurtherCaseNeedsADossierAndAParty(t *testing.T) {
 
 func TestAReroutingIsCarriedOnByItsChild(t *testing.T) {
 	child := referral("demo-1", "msa")
-	child.Parent = ptr("d1")
+	child.Parent = new("d1")
 	wrongTo, wrongFrom := *child, *child
 	wrongTo.To, wrongFrom.From = "cnav", "demo-2"
 	d := openDesk(t)
@@ -207,7 +206,7 @@ func TestAReroutingIsCarriedOnByItsChild(t *testing.T) {
 func TestAnAppointmentMovesItsReferral(t *testing.T) {
 	d := openDesk(t)
 	booked := func(id string) *schemas.AppointmentBooked {
-		return &schemas.AppointmentBooked{Office: "demo-1", Operator: "cnaf", Mode: "in_person", Starts: at("2026-05-20T09:00:00Z"), Referral: ptr(id)}
+		return &schemas.AppointmentBooked{Office: "demo-1", Operator: "cnaf", Mode: "in_person", Starts: at("2026-05-20T09:00:00Z"), Referral: new(id)}
 	}
 	both := "fact → offices/demo-1,cnaf"
 	tell(t, d, []told{

@@ -22,8 +22,8 @@ var update = flag.Bool("update", false, "write the golden log of the newest rule
 // place and time.
 func goldenLog() []claim {
 	child := referral("demo-1", "msa")
-	child.Parent = ptr("d1")
-	booked := &schemas.AppointmentBooked{Office: "demo-1", Operator: "msa", Mode: "phone", Starts: at("2026-05-14T12:00:00Z"), Referral: ptr("d1~msa")}
+	child.Parent = new("d1")
+	booked := &schemas.AppointmentBooked{Office: "demo-1", Operator: "msa", Mode: "phone", Starts: at("2026-05-14T12:00:00Z"), Referral: new("d1~msa")}
 	verdict := func(reason schemas.Reason) func(*submission) {
 		return func(s *submission) { s.Verdict, s.VerdictDetail = reason, "data.service: no such service" }
 	}
@@ -35,7 +35,7 @@ func goldenLog() []claim {
 		{by: "cnaf", id: "e2", subject: "d1", payload: &schemas.ReferralAccepted{}},
 		{by: "msa", id: "e3", subject: "d1", payload: &schemas.ReferralReceived{}},
 		{by: "cnaf", id: "e4", subject: "d1", payload: &schemas.ReferralReceived{}, change: verdict(schemas.ReasonUnknownService)},
-		{by: "cnaf", id: "e4", subject: "d1", payload: &schemas.ReferralReceived{OwnReference: ptr("2026-0514"), Unit: ptr("CAF du Morbihan")}},
+		{by: "cnaf", id: "e4", subject: "d1", payload: &schemas.ReferralReceived{OwnReference: new("2026-0514"), Unit: new("CAF du Morbihan")}},
 		{by: "cnaf", id: "e5", subject: "d1", payload: &schemas.ReviewStarted{}},
 		{by: "cnaf", id: "e6", subject: "d1", payload: &schemas.InformationRequested{Items: []schemas.InformationItem{{Code: "identity_document"}}}},
 		{by: "hub", id: "k1", subject: "d1", payload: &schemas.ReferralExpired{Clock: "missing_information", StartedBy: "3-9", Due: at("2026-05-29T09:00:00Z")}},
@@ -45,9 +45,9 @@ func goldenLog() []claim {
 		{by: "cnaf", id: "e10", subject: "d1~msa", payload: child},
 		{by: "msa", id: "e11", subject: "d1~msa", payload: &schemas.ReferralReceived{}},
 		{by: "msa", id: "e12", subject: "d1~rdv", payload: booked},
-		{by: "demo-1", id: "e13", subject: "d1~rdv", payload: &schemas.AppointmentCancelled{By: "person", Reason: ptr("person_ill")}, change: func(s *submission) { s.Time = at("2026-05-14T11:00:00Z") }},
+		{by: "demo-1", id: "e13", subject: "d1~rdv", payload: &schemas.AppointmentCancelled{By: "person", Reason: new("person_ill")}, change: func(s *submission) { s.Time = at("2026-05-14T11:00:00Z") }},
 		{by: "msa", id: "e14", subject: "d1~msa", payload: &schemas.ReferralRefused{Reason: "not_eligible"}},
-		{by: "demo-1", id: "e15", subject: "d1~msa", payload: &schemas.ReferralReopened{Reason: ptr("new_information")}},
+		{by: "demo-1", id: "e15", subject: "d1~msa", payload: &schemas.ReferralReopened{Reason: new("new_information")}},
 		{by: "demo-1", id: "v1", subject: "v1", payload: &schemas.VisitRecorded{Office: "demo-1", Day: 20587, HalfDay: "morning", Channel: "phone", Operators: []string{"cnaf"}, Services: []string{}}},
 		{by: "demo-1", id: "v2", subject: "v1", payload: &schemas.VisitVoided{Reason: "raised_in_error"}},
 		{by: "hub", id: "p1", subject: "p1", payload: &schemas.ProbeSent{Sent: at("2026-05-14T09:00:00Z")}},

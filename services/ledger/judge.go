@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
@@ -174,7 +173,7 @@ func (o *owner) decideOne(ctx context.Context, d *dossier, r broker.Record) (out
 func (o *owner) decideSafely(ctx context.Context, d *dossier, s *submission) (v decision) {
 	defer func() {
 		if p := recover(); p != nil {
-			o.log.ErrorContext(ctx, "judging panicked", telemetry.KeyPlace, s.Place.String(), telemetry.KeyEventType, s.Type, slog.Any("panic", p))
+			o.log.ErrorContext(ctx, "judging panicked", telemetry.KeyPlace, s.Place.String(), telemetry.KeyEventType, s.Type, "panic", p)
 			v = refuse(schemas.ReasonHubError, "")
 		}
 	}()

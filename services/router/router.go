@@ -150,7 +150,7 @@ func (r *Router) copyAll(ctx context.Context, records []broker.Record, seen *bro
 func (r *Router) enqueue(ctx context.Context, before []*copied, c *copied) error {
 	for {
 		c.ack = r.host.Broker.Enqueue(c.record)
-		if !full(c.ack) {
+		if !full(ctx, c.ack) {
 			return nil
 		}
 		for _, b := range before {
@@ -165,10 +165,10 @@ func (r *Router) enqueue(ctx context.Context, before []*copied, c *copied) error
 }
 
 // full says whether the broker's buffer had no room: the record was not taken.
-func full(ack *broker.Ack) bool {
+func full(ctx context.Context, ack *broker.Ack) bool {
 	select {
 	case <-ack.Done():
-		_, err := ack.Wait(context.Background())
+		_, err := ack.Wait(ctx)
 		return errors.Is(err, broker.ErrBufferFull)
 	default:
 		return false

@@ -3,6 +3,7 @@ package officelist
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -22,9 +23,7 @@ func rowOf(change map[string]string) string {
 		"mail": "quelquun@example.org", "telephone": "05 55 00 00 01", "h_lundi": "08:00 - 18:00", "h_mardi": "08:00 - 18:00", "h_mercredi": "08:00 - 18:00",
 		"prise_rdv": "Oui", "type_fs": "Principal", "format_fs": "Fixe", "labellisation_fs": "Espace labellisé 01/02/2020",
 	}
-	for k, v := range change {
-		cells[k] = v
-	}
+	maps.Copy(cells, change)
 	var out []string
 	for name := range strings.SplitSeq(strings.TrimSpace(header2024), ",") {
 		out = append(out, `"`+strings.ReplaceAll(cells[name], `"`, `""`)+`"`)
@@ -353,8 +352,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		list, err := Read(data, a, Options{Prefix: directory.OfficialPrefix})
 		if err != nil {
-			var refusal *Refusal
-			if !errors.As(err, &refusal) {
+			if _, ok := errors.AsType[*Refusal](err); !ok {
 				t.Fatalf("the error is no refusal: %v", err)
 			}
 			return

@@ -164,7 +164,7 @@ func (u *unpacker) records(into []Record, batch []byte, h header, position int64
 }
 
 func (u *unpacker) record(r *reader, h header, budget *int) (Record, error) {
-	r.int8() // attributes, of which there are none
+	r.skip(1) // attributes, of which there are none
 	after := r.varint()
 	delta := r.varint()
 	rec := Record{
@@ -243,7 +243,7 @@ func (s *abortedSet) skips(h header, batch []byte) bool {
 func isAbortMarker(batch []byte) bool {
 	r := &reader{b: batch[batchHeader:]}
 	r.varint() // length
-	r.int8()
+	r.skip(1)
 	r.varint()
 	r.varint()
 	key := r.varbytes()

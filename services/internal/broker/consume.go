@@ -189,7 +189,7 @@ func (m *member) serve(ctx, genCtx context.Context, next *kafka.Generation) erro
 			return err
 		})
 	}
-	return m.await(handlers, gen, claims)
+	return m.await(handlers, gen, claims) //nolint:contextcheck // commits outlive the generation's context
 }
 
 // await commits for the handlers, and watches them, until the last of them has

@@ -262,7 +262,7 @@ func TestAHandlerMayCommitOnItsWayOut(t *testing.T) {
 		err := b.Consume(ctx, "router", []string{topic}, func(ctx context.Context, c *broker.Claim) error {
 			defer stop()
 			if offset, metadata, ok, err := c.Committed(ctx); offset != 7 || metadata != "last" || !ok || err != nil {
-				return fmt.Errorf("Committed = %d, %q, %v, %v", offset, metadata, ok, err)
+				return fmt.Errorf("Committed = %d, %q, %v, %w", offset, metadata, ok, err)
 			}
 			return nil
 		})

@@ -268,7 +268,7 @@ func TestARecordIsReadAsSoonAsItIsWritten(t *testing.T) {
 }
 
 func TestFollowReadsEveryPartitionFromWhereItIsTold(t *testing.T) {
-	bubble(t, func(t *testing.T, k *enginetest.Kafka, b *broker.Broker) {
+	bubble(t, func(t *testing.T, _ *enginetest.Kafka, b *broker.Broker) {
 		topic := makeTopic(t, b, "recorded", 3)
 		for p := range 3 {
 			for i := range 4 {
@@ -310,7 +310,7 @@ func TestFollowReadsEveryPartitionFromWhereItIsTold(t *testing.T) {
 }
 
 func TestFollowAsksAgainWhenThePositionIsGone(t *testing.T) {
-	bubble(t, func(t *testing.T, k *enginetest.Kafka, b *broker.Broker) {
+	bubble(t, func(t *testing.T, _ *enginetest.Kafka, b *broker.Broker) {
 		topic := makeTopic(t, b, "to.offices", 1)
 		for range 5 {
 			if _, err := b.Produce(t.Context(), text(topic, 0, "x")); err != nil {

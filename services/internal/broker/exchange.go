@@ -50,9 +50,13 @@ var (
 )
 
 // ApiKey implements protocol.Message.
+//
+//nolint:revive // the interface is the library's
 func (*fetchExchange) ApiKey() protocol.ApiKey { return protocol.Fetch }
 
 // ApiKey implements protocol.Message.
+//
+//nolint:revive // the interface is the library's
 func (*fetchAnswer) ApiKey() protocol.ApiKey { return protocol.Fetch }
 
 // Broker implements protocol.BrokerMessage: the partition's leader.

@@ -32,12 +32,7 @@ func (r *reader) fail() {
 	r.b = nil
 }
 
-func (r *reader) int8() int8 {
-	if b := r.take(1); b != nil {
-		return int8(b[0])
-	}
-	return 0
-}
+func (r *reader) skip(n int) { r.take(n) }
 
 func (r *reader) int16() int16 {
 	if b := r.take(2); b != nil {

@@ -22,7 +22,7 @@ func (p *backoff) wait(ctx context.Context) bool {
 	if p.next == 0 {
 		p.next = firstPause
 	}
-	pause := p.next - rand.N(p.next/2)
+	pause := p.next - rand.N(p.next/2) //nolint:gosec // jitter, not a secret
 	p.next = min(2*p.next, lastPause)
 	t := time.NewTimer(pause)
 	defer t.Stop()

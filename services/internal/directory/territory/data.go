@@ -32,7 +32,7 @@ func readTable(name string, row func(cells []string) error) error {
 	if err != nil {
 		return fmt.Errorf("table %s: %w", name, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		return fmt.Errorf("table %s: %w", name, err)
