@@ -98,8 +98,9 @@ func at(s string) time.Time {
 	return t
 }
 
-//go:fix inline
 // told is a story: each line is a submission and what became of it.
+//
+//go:fix inline
 type told struct {
 	claim claim
 	want  string
