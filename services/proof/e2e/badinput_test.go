@@ -312,7 +312,7 @@ func TestAttributesOfTheHubAreDropped(t *testing.T) {
 	t.Parallel()
 	b := newTrial(t, "demo-17")
 	forged := map[string]string{
-		"sequence": "0000000099", "parties": "msa,cnam", "recipient": "msa", "submittedpartition": "1", "submittedoffset": "7",
+		"sequence": "0000000099", "parties": "msa,cnam", "recipient": "msa", "submittedpartition": "77", "submittedoffset": "777777",
 		"receivedtime": "2001-01-01T00:00:00.000Z", "rules": "99", "senderrole": "hub", "recipientrole": "hub", "submitter": "msa",
 		"territory": "99", "verdict": "malformed", "verdictdetail": "x",
 	}
