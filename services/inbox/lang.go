@@ -2,7 +2,11 @@ package inbox
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/schemas/lifecycle"
@@ -78,6 +82,32 @@ func (l lang) Theme(code string) string {
 	return l.Label(schemas.TableTheme, code)
 }
 
+// serviceThemes are the themes under which the national basket lists services.
+// They are another list than that of the code table.
+var serviceThemes = map[string]text{
+	"activite-independante": {"Activité indépendante", "Self-employment"},
+	"courrier":              {"Courrier", "Mail"},
+	"emploi-formation":      {"Emploi, formation", "Work, training"},
+	"impots-argent":         {"Impôts, argent", "Taxes, money"},
+	"justice":               {"Justice", "Justice"},
+	"logement":              {"Logement", "Housing"},
+	"papiers-titres":        {"Papiers, titres", "Papers, permits"},
+	"retraite":              {"Retraite", "Retirement"},
+	"sante-handicap":        {"Santé, handicap", "Health, disability"},
+	"social-famille":        {"Social, famille", "Social matters, family"},
+}
+
+// ServiceTheme is the label of a theme of the basket. One that a newer basket
+// brings is shown by its code, in words.
+func (l lang) ServiceTheme(code string) string {
+	if t, ok := serviceThemes[code]; ok {
+		return l.pick(t.fr, t.en)
+	}
+	words := strings.ReplaceAll(code, "-", " ")
+	first, size := utf8.DecodeRuneInString(words)
+	return string(unicode.ToUpper(first)) + words[size:]
+}
+
 // Event is what a timeline calls an event.
 func (l lang) Event(typ string) string {
 	entry, ok := schemas.Lookup(typ)
@@ -102,8 +132,10 @@ func (l lang) State(kind schemas.Kind, s lifecycle.State, hats lifecycle.Hat) st
 }
 
 var (
-	monthsFR = [...]string{"janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."}
-	daysFR   = [...]string{"dim.", "lun.", "mar.", "mer.", "jeu.", "ven.", "sam."}
+	monthsFR     = [...]string{"janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."}
+	daysFR       = [...]string{"dim.", "lun.", "mar.", "mer.", "jeu.", "ven.", "sam."}
+	longMonthsFR = [...]string{"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"}
+	longDaysFR   = [...]string{"dimanche", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi"}
 )
 
 // Date is a day as people write it: `jeu. 14 mai 2026`.
@@ -111,7 +143,23 @@ func (l lang) Date(t time.Time) string {
 	if l == english {
 		return t.Format("Mon 2 January 2006")
 	}
-	return daysFR[t.Weekday()] + t.Format(" 2 ") + monthsFR[t.Month()-1] + t.Format(" 2006")
+	return frenchDate(t, daysFR[:], monthsFR[:])
+}
+
+// LongDate is a day in full, for paper: `jeudi 14 mai 2026`.
+func (l lang) LongDate(t time.Time) string {
+	if l == english {
+		return t.Format("Monday 2 January 2006")
+	}
+	return frenchDate(t, longDaysFR[:], longMonthsFR[:])
+}
+
+func frenchDate(t time.Time, days, months []string) string {
+	number := strconv.Itoa(t.Day())
+	if t.Day() == 1 {
+		number = "1er"
+	}
+	return days[t.Weekday()] + " " + number + " " + months[t.Month()-1] + " " + strconv.Itoa(t.Year())
 }
 
 // Moment is a day and a time of day.
@@ -120,4 +168,19 @@ func (l lang) Moment(t time.Time) string {
 		return l.Date(t) + t.Format(", 15:04")
 	}
 	return l.Date(t) + t.Format(" à 15 h 04")
+}
+
+// phoneCodes are the calling codes after which a French number is dialled in ten
+// digits.
+var phoneCodes = []string{"+33", "+262", "+590", "+594", "+596"}
+
+// Phone is a number as people here dial it: `02 61 91 01 01`.
+func (lang) Phone(e164 string) string {
+	for _, code := range phoneCodes {
+		if rest, ok := strings.CutPrefix(e164, code); ok && len(rest) == 9 {
+			n := "0" + rest
+			return n[:2] + " " + n[2:4] + " " + n[4:6] + " " + n[6:8] + " " + n[8:]
+		}
+	}
+	return e164
 }
