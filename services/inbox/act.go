@@ -40,14 +40,19 @@ func (p *pages) submit(f *frame, w http.ResponseWriter, r *http.Request) (string
 
 // try answers the browser, or returns the failure to show.
 func (p *pages) try(f *frame, w http.ResponseWriter, r *http.Request) (a *attempt, result string, err error) {
-	if wait, ok := p.in.limits.take(f.Office.ID, time.Now()); !ok {
+	wait, allowed := p.in.limits.take(f.Office.ID, time.Now())
+	a, err = p.readAttempt(f, r)
+	if !allowed {
 		w.Header().Set("Retry-After", strconv.Itoa(1+int(wait.Seconds())))
-		return nil, resultRateLimited, &failure{status: http.StatusTooManyRequests, title: "error_title", key: "rate_limited"}
+		return a, resultRateLimited, p.later(a, w, r, &failure{status: http.StatusTooManyRequests, title: "error_title", key: "rate_limited"})
 	}
 	if why := p.in.host.DoorsClosed(); why != "" {
-		return nil, resultNotTaken, &failure{status: http.StatusServiceUnavailable, title: "error_title", key: "doors_closed", detail: why}
+		return a, resultNotTaken, p.later(a, w, r, &failure{status: http.StatusServiceUnavailable, title: "error_title", key: "doors_closed", detail: why})
 	}
-	if a, err = p.readAttempt(f, r); err != nil {
+	if building, ok := errors.AsType[*notYetError](err); ok {
+		return a, resultNotTaken, p.later(a, w, r, building.failure())
+	}
+	if err != nil {
 		return nil, resultInvalid, err
 	}
 	in := &input{Values: a.values, office: f.Office, zone: f.Now.Location(), subject: a.sub.subject, of: a.of}
@@ -77,13 +82,24 @@ func (p *pages) try(f *frame, w http.ResponseWriter, r *http.Request) (a *attemp
 	return a, resultRecorded, nil
 }
 
+// later shows the form again as it was when nothing can be taken now: what was
+// typed is not lost. Without a form, it returns the failure to show.
+func (p *pages) later(a *attempt, w http.ResponseWriter, r *http.Request, why *failure) error {
+	if a == nil {
+		return why
+	}
+	p.again(a, w, r, why.status, nil, &form{Error: a.f.T(why.key), Remedy: why.detail})
+	return nil
+}
+
 // readAttempt reads what the form hides. What is not as a page of ours would have
-// sent it is a bad form.
+// sent it is a bad form. With a *notYetError there is an attempt, but for its
+// case.
 func (p *pages) readAttempt(f *frame, r *http.Request) (*attempt, error) {
 	bad := &failure{status: http.StatusBadRequest, title: "error_title", key: "bad_form"}
 	if err := r.ParseForm(); err != nil {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			bad.status = http.StatusRequestEntityTooLarge
+			bad.status, bad.key = http.StatusRequestEntityTooLarge, "form_too_large"
 		}
 		return nil, bad
 	}
@@ -103,7 +119,11 @@ func (p *pages) readAttempt(f *frame, r *http.Request) (*attempt, error) {
 	case schemas.Dossier(of) != id.Dossier, !a.action.opens && of != a.sub.subject:
 		return nil, bad
 	}
-	a.of, err = p.caseOf(r.Context(), f.Office.ID, of)
+	if a.of, err = p.caseOf(r.Context(), f.Office.ID, of); err != nil {
+		if _, building := errors.AsType[*notYetError](err); !building {
+			return nil, err
+		}
+	}
 	return a, err
 }
 
@@ -128,13 +148,17 @@ func (p *pages) caseOf(ctx context.Context, office, id string) (*desk.Case, erro
 }
 
 // target is the page on which the outcome shows: the case, or the office for a
-// visit, which has no page of its own until it is recorded.
+// visit, which has no page of its own until it is recorded; there its day, if it
+// is another than today.
 func (a *attempt) target() string {
-	path := "/offices/" + a.f.Office.ID
+	sent := "?sent=" + url.QueryEscape(a.sub.id)
 	if !a.action.ofVisit() {
-		path = a.f.CaseURL(a.sub.subject)
+		return a.f.CaseURL(a.sub.subject) + sent
 	}
-	return path + "?sent=" + url.QueryEscape(a.sub.id)
+	if day := a.values.Get("day"); day != "" && day != schemas.DayOf(a.f.Now).String() {
+		sent += "&day=" + url.QueryEscape(day)
+	}
+	return "/offices/" + a.f.Office.ID + sent
 }
 
 // again shows the form again with what was typed. The ids are those of before:
@@ -143,11 +167,14 @@ func (p *pages) again(a *attempt, w http.ResponseWriter, r *http.Request, status
 	shown := a.f.newForm(a.action, a.of, a.values, problems)
 	shown.Error, shown.Remedy, shown.Detail = why.Error, why.Remedy, why.Detail
 	a.f.showForm(shown)
+	// The address of this page can only be posted to.
+	a.f.Path = shown.Back
 	p.render(a.f, w, r, status, "form.html")
 }
 
 // refused shows the form again after the hub's refusal, with a new event id: the
-// old one stands for what was refused.
+// old one stands for what was refused. The case has perhaps moved on meanwhile,
+// and that is why.
 func (p *pages) refused(a *attempt, w http.ResponseWriter, r *http.Request, refusal *desk.Refusal) {
 	fresh := hide(a.action, a.of)
 	for _, name := range a.action.hiddenFields() {
@@ -155,16 +182,26 @@ func (p *pages) refused(a *attempt, w http.ResponseWriter, r *http.Request, refu
 			a.values.Set(name, v)
 		}
 	}
+	if a.of != nil {
+		if now, err := p.caseOf(r.Context(), a.f.Office.ID, a.of.ID); err == nil {
+			a.of = now
+		}
+	}
 	b := a.f.refused(refusal)
-	p.again(a, w, r, http.StatusUnprocessableEntity, nil, &form{Error: b.Text, Remedy: b.Remedy, Detail: b.Detail})
+	problems := a.action.faults(schemas.Reason(refusal.Reason), refusal.Detail)
+	p.again(a, w, r, http.StatusUnprocessableEntity, problems, &form{Error: b.Text, Remedy: b.Remedy, Detail: b.Detail})
 }
 
 // notSent shows the form again when the event was not handed in, or nobody knows.
 func (p *pages) notSent(a *attempt, w http.ResponseWriter, r *http.Request, err error) (result string) {
 	if refusal, ok := errors.AsType[*schemas.Refusal](err); ok {
-		c := refusal.Reason.Code()
-		p.again(a, w, r, http.StatusUnprocessableEntity, nil,
-			&form{Error: a.f.pick(c.French, c.English), Remedy: a.f.T("try_again"), Detail: refusal.Detail})
+		problems := a.action.faults(refusal.Reason, refusal.Detail)
+		why := &form{Error: a.f.T("form_wrong")}
+		if len(problems) == 0 {
+			c := refusal.Reason.Code()
+			why = &form{Error: a.f.pick(c.French, c.English), Remedy: a.f.T("try_again"), Detail: refusal.Detail}
+		}
+		p.again(a, w, r, http.StatusUnprocessableEntity, problems, why)
 		return resultInvalid
 	}
 	result, key := resultUnknown, "fate_unknown"

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"strings"
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
@@ -10,7 +11,8 @@ import (
 // action is something that a counsellor can do with a form: which event it hands
 // in, what the form asks, and what is made of the answers.
 type action struct {
-	// name is what the form calls it; title and button are keys of texts.
+	// name is what the form calls it; title and button are keys of texts. Without
+	// one of its own, the button says the title.
 	name, title, button string
 	event               string
 	// payload makes the event of the answers, and of what the form hides: of the
@@ -23,12 +25,17 @@ type action struct {
 	fields    []field
 }
 
-// field is one question of a form. Its label is a key of texts.
+// field is one question of a form. Its label is a key of texts, and so are hint,
+// which is said below it, and wrong, which is said of an answer that cannot be
+// taken; both may be missing.
 type field struct {
 	name, label string
 	kind        fieldKind
 	table       string
 	required    bool
+	hint, wrong string
+	// least and most bound a number.
+	least, most int
 }
 
 type fieldKind string
@@ -44,6 +51,7 @@ const (
 	askChoices   fieldKind = "choices"
 	askYesNo     fieldKind = "yesno"
 	askRecipient fieldKind = "recipient"  // an operator with one of its services
+	askProvider  fieldKind = "provider"   // an operator, perhaps with one of its services
 	askOperator  fieldKind = "operator"   // one operator
 	askOperators fieldKind = "operators"  // any number of them
 	askService   fieldKind = "service"    // one service
@@ -54,9 +62,11 @@ const (
 )
 
 var (
-	freeText = field{name: "text", label: "f_text", kind: askText}
-	needText = field{name: "text", label: "f_text", kind: askText, required: true}
-	unit     = field{name: "unit", label: "f_unit", kind: askLine}
+	freeText = field{name: "text", label: "f_text", kind: askText, hint: "hint_text", wrong: "text_wrong"}
+	needText = field{name: "text", label: "f_text", kind: askText, required: true, hint: "hint_text", wrong: "text_wrong"}
+	unit     = field{name: "unit", label: "f_unit", kind: askLine, hint: "hint_no_name"}
+	starts   = field{name: "starts", label: "f_starts", kind: askMoment, required: true, hint: "hint_clock"}
+	ends     = field{name: "ends", label: "f_ends", kind: askMoment, wrong: "ends_wrong"}
 )
 
 func code(name, label, table string) field {
@@ -72,8 +82,8 @@ func actions() []*action {
 	var all []*action
 	all = append(all, openings()...)
 	all = append(all, answers()...)
-	all = append(all, endings()...)
-	return append(all, appointmentActions()...)
+	all = append(all, appointmentActions()...)
+	return append(all, endings()...)
 }
 
 // Names of actions that pages link to.
@@ -94,11 +104,11 @@ func openings() []*action {
 			fields: []field{
 				{name: "service", label: "f_service", kind: askRecipient, required: true},
 				code("reason", "f_reason", schemas.TableReferralReason),
-				{name: "theme", label: "f_theme", kind: askTheme},
 				code("urgency", "f_urgency", schemas.TableUrgency),
-				code("help_level", "f_help_level", schemas.TableHelpLevel),
-				code("contact_preference", "f_contact", schemas.TableContactPreference),
 				freeText,
+				code("contact_preference", "f_contact", schemas.TableContactPreference),
+				{name: "theme", label: "f_theme", kind: askTheme},
+				code("help_level", "f_help_level", schemas.TableHelpLevel),
 			},
 			payload: func(in *input) any {
 				to, service := in.recipient()
@@ -118,20 +128,22 @@ func openings() []*action {
 			payload: func(in *input) any { return (*schemas.VisitCorrected)(visitOf(in)) },
 		},
 		{
-			name: actVoid, title: "void_visit", button: "send", event: schemas.TypeVisitVoided,
+			name: actVoid, title: "void_visit", event: schemas.TypeVisitVoided,
 			fields:  []field{needCode("reason", "f_reason", schemas.TableVoidReason)},
 			payload: func(in *input) any { return &schemas.VisitVoided{Reason: in.must("reason")} },
 		},
 		{
-			name: actAppointment, title: "new_appointment", button: "send", event: schemas.TypeAppointmentBooked, opens: true,
-			fields: append([]field{
-				{name: "operator", label: "f_operator", kind: askOperator, required: true},
-				{name: "service", label: "service", kind: askService},
-			}, bookingFields()...),
+			name: actAppointment, title: "new_appointment", button: "record", event: schemas.TypeAppointmentBooked, opens: true,
+			// The operator is chosen together with its service: the hub refuses one
+			// that is another's.
+			fields: append([]field{{name: "operator", label: "f_provider", kind: askProvider, required: true}}, bookingFields()...),
 			payload: func(in *input) any {
 				p := booking(in)
-				p.Office, p.Operator = in.office.ID, in.must("operator")
-				p.Service = in.may("service")
+				operator, service, _ := strings.Cut(in.must("operator"), " ")
+				p.Office, p.Operator = in.office.ID, operator
+				if service != "" {
+					p.Service = &service
+				}
 				return p
 			},
 		},
@@ -143,18 +155,18 @@ func visitFields() []field {
 		{name: "day", label: "f_day", kind: askDay, required: true},
 		needCode("half_day", "f_half_day", schemas.TableHalfDay),
 		needCode("channel", "f_channel", schemas.TableChannel),
+		{name: "themes", label: "f_themes", kind: askThemes, wrong: "themes_wrong"},
 		{name: "operators", label: "f_operators", kind: askOperators},
 		{name: "services", label: "f_services", kind: askServices},
-		{name: "themes", label: "f_themes", kind: askThemes},
 		code("help_level", "f_help_level", schemas.TableHelpLevel),
 		code("outcome", "f_outcome", schemas.TableVisitOutcome),
 		code("duration", "f_duration", schemas.TableDurationBand),
 		code("age", "f_age", schemas.TableAgeBand),
 		code("situation", "f_situation", schemas.TableSituation),
-		{name: "residence", label: "f_residence", kind: askLine},
 		{name: "first_contact", label: "f_first", kind: askYesNo},
-		{name: "group_size", label: "f_group", kind: askNumber},
-		{name: "satisfaction", label: "f_satisfaction", kind: askNumber},
+		{name: "residence", label: "f_residence", kind: askLine, hint: "hint_residence", wrong: "residence_wrong"},
+		{name: "group_size", label: "f_group", kind: askNumber, least: 2, most: schemas.MaxGroupSize, hint: "hint_group"},
+		{name: "satisfaction", label: "f_satisfaction", kind: askNumber, least: 1, most: 5},
 	}
 }
 
@@ -174,33 +186,34 @@ func visitOf(in *input) *schemas.VisitRecorded {
 	return p
 }
 
-// answers are what a recipient says of a referral, and the sender's reply.
+// answers are what carries a referral on, step by step: the recipient's, and the
+// sender's replies.
 func answers() []*action {
 	return []*action{
 		{
-			name: "receive", title: "do_receive", button: "send", event: schemas.TypeReferralReceived,
+			name: "receive", title: "do_receive", event: schemas.TypeReferralReceived,
 			fields: []field{{name: "own_reference", label: "f_own_reference", kind: askLine}, unit},
 			payload: func(in *input) any {
 				return &schemas.ReferralReceived{OwnReference: in.may("own_reference"), Unit: in.may("unit")}
 			},
 		},
 		{
-			name: "review", title: "do_review", button: "send", event: schemas.TypeReviewStarted, fields: []field{unit},
+			name: "review", title: "do_review", event: schemas.TypeReviewStarted, fields: []field{unit},
 			payload: func(in *input) any { return &schemas.ReviewStarted{Unit: in.may("unit")} },
 		},
 		{
-			name: "accept", title: "do_accept", button: "send", event: schemas.TypeReferralAccepted,
-			fields: []field{{name: "planned_delay_days", label: "f_delay", kind: askNumber}},
+			name: "accept", title: "do_accept", event: schemas.TypeReferralAccepted,
+			fields: []field{{name: "planned_delay_days", label: "f_delay", kind: askNumber, most: schemas.MaxPlannedDelayDays}},
 			payload: func(in *input) any {
 				return &schemas.ReferralAccepted{PlannedDelayDays: in.number("planned_delay_days")}
 			},
 		},
 		{
-			name: "start", title: "do_start", button: "send", event: schemas.TypeReferralStarted,
+			name: "start", title: "do_start", event: schemas.TypeReferralStarted,
 			payload: func(*input) any { return &schemas.ReferralStarted{} },
 		},
 		{
-			name: "ask", title: "do_ask", button: "send", event: schemas.TypeInformationRequested,
+			name: "ask", title: "do_ask", event: schemas.TypeInformationRequested,
 			fields: []field{
 				{name: "items", label: "f_items", kind: askChoices, table: schemas.TableInformationItem, required: true},
 				{name: "due", label: "f_due", kind: askDay},
@@ -218,7 +231,7 @@ func answers() []*action {
 			},
 		},
 		{
-			name: "provide", title: "do_provide", button: "send", event: schemas.TypeInformationProvided,
+			name: "provide", title: "do_provide", event: schemas.TypeInformationProvided,
 			fields: []field{{name: "answered", label: "f_answered", kind: askChoices, table: schemas.TableInformationItem, required: true}, freeText},
 			payload: func(in *input) any {
 				p := &schemas.InformationProvided{Answered: in.many("answered"), Sealed: in.sealed()}
@@ -229,7 +242,7 @@ func answers() []*action {
 			},
 		},
 		{
-			name: "complete", title: "do_complete", button: "send", event: schemas.TypeReferralCompleted,
+			name: "complete", title: "do_complete", event: schemas.TypeReferralCompleted,
 			fields: []field{
 				needCode("outcome", "f_outcome", schemas.TableReferralOutcome),
 				{name: "standard_procedure_existed", label: "f_standard", kind: askYesNo},
@@ -242,17 +255,41 @@ func answers() []*action {
 			},
 		},
 		{
-			name: "message", title: "do_message", button: "send", event: schemas.TypeMessagePosted, fields: []field{needText},
-			payload: func(in *input) any { return &schemas.MessagePosted{Audience: "all", Sealed: in.mustSealed()} },
+			name: "close", title: "do_close", event: schemas.TypeReferralClosed,
+			fields:  []field{code("useful", "f_useful", schemas.TableUseful)},
+			payload: func(in *input) any { return &schemas.ReferralClosed{Useful: in.may("useful")} },
+		},
+		{
+			name: actChild, title: "do_child", event: schemas.TypeReferralMade, opens: true, on: true,
+			fields: []field{
+				{name: "service", label: "service", kind: askCompetent, required: true},
+				code("reason", "f_reason", schemas.TableReferralReason), freeText,
+			},
+			payload: childOf,
 		},
 	}
 }
 
-// endings are what ends a referral, hands it on, or takes it up again.
+// endings are what is always at hand, what ends a referral, and what takes it up
+// again.
 func endings() []*action {
 	return []*action{
 		{
-			name: "refuse", title: "do_refuse", button: "send", event: schemas.TypeReferralRefused,
+			name: "message", title: "do_message", button: "send", event: schemas.TypeMessagePosted, fields: []field{needText},
+			payload: func(in *input) any { return &schemas.MessagePosted{Audience: "all", Sealed: in.mustSealed()} },
+		},
+		{
+			name: "reroute", title: "do_reroute", event: schemas.TypeReferralRerouted,
+			fields: []field{
+				{name: "competent", label: "f_competent", kind: askOperator, required: true},
+				{name: "received", label: "f_received", kind: askDay},
+			},
+			payload: func(in *input) any {
+				return &schemas.ReferralRerouted{Competent: in.must("competent"), Child: in.must("child"), Received: in.day("received")}
+			},
+		},
+		{
+			name: "refuse", title: "do_refuse", event: schemas.TypeReferralRefused,
 			fields: []field{
 				needCode("reason", "f_reason", schemas.TableRefusalReason),
 				code("remedy", "f_remedy", schemas.TableRemedy),
@@ -268,35 +305,12 @@ func endings() []*action {
 			},
 		},
 		{
-			name: "reroute", title: "do_reroute", button: "send", event: schemas.TypeReferralRerouted,
-			fields: []field{
-				{name: "competent", label: "f_competent", kind: askOperator, required: true},
-				{name: "received", label: "f_received", kind: askDay},
-			},
-			payload: func(in *input) any {
-				return &schemas.ReferralRerouted{Competent: in.must("competent"), Child: in.must("child"), Received: in.day("received")}
-			},
-		},
-		{
-			name: actChild, title: "do_child", button: "send", event: schemas.TypeReferralMade, opens: true, on: true,
-			fields: []field{
-				{name: "service", label: "service", kind: askCompetent, required: true},
-				code("reason", "f_reason", schemas.TableReferralReason), freeText,
-			},
-			payload: childOf,
-		},
-		{
-			name: "cancel", title: "do_cancel", button: "send", event: schemas.TypeReferralCancelled,
+			name: "cancel", title: "do_cancel", event: schemas.TypeReferralCancelled,
 			fields:  []field{needCode("reason", "f_reason", schemas.TableCancellationReason)},
 			payload: func(in *input) any { return &schemas.ReferralCancelled{Reason: in.must("reason")} },
 		},
 		{
-			name: "close", title: "do_close", button: "send", event: schemas.TypeReferralClosed,
-			fields:  []field{code("useful", "f_useful", schemas.TableUseful)},
-			payload: func(in *input) any { return &schemas.ReferralClosed{Useful: in.may("useful")} },
-		},
-		{
-			name: "reopen", title: "do_reopen", button: "send", event: schemas.TypeReferralReopened,
+			name: "reopen", title: "do_reopen", event: schemas.TypeReferralReopened,
 			fields:  []field{code("reason", "f_reason", schemas.TableReopeningReason), freeText},
 			payload: func(in *input) any { return &schemas.ReferralReopened{Reason: in.may("reason"), Sealed: in.sealed()} },
 		},
@@ -321,11 +335,11 @@ func childOf(in *input) any {
 
 func bookingFields() []field {
 	return []field{
-		{name: "starts", label: "f_starts", kind: askMoment, required: true},
-		{name: "ends", label: "f_ends", kind: askMoment},
+		starts,
+		ends,
 		needCode("mode", "f_mode", schemas.TableMode),
 		unit,
-		{name: "motive", label: "f_motive", kind: askLine},
+		{name: "motive", label: "f_motive", kind: askLine, hint: "hint_no_name"},
 		{name: "external_reference", label: "f_external", kind: askLine},
 	}
 }
@@ -347,7 +361,7 @@ func booking(in *input) *schemas.AppointmentBooked {
 func appointmentActions() []*action {
 	return []*action{
 		{
-			name: actBook, title: "do_book", button: "send", event: schemas.TypeAppointmentBooked, opens: true, on: true, fields: bookingFields(),
+			name: actBook, title: "do_book", event: schemas.TypeAppointmentBooked, opens: true, on: true, fields: bookingFields(),
 			payload: func(in *input) any {
 				p := booking(in)
 				if in.of != nil {
@@ -361,8 +375,8 @@ func appointmentActions() []*action {
 			},
 		},
 		{
-			name: "reschedule", title: "do_reschedule", button: "send", event: schemas.TypeAppointmentRescheduled,
-			fields: []field{{name: "starts", label: "f_starts", kind: askMoment, required: true}, {name: "ends", label: "f_ends", kind: askMoment}},
+			name: "reschedule", title: "do_reschedule", event: schemas.TypeAppointmentRescheduled,
+			fields: []field{starts, ends},
 			payload: func(in *input) any {
 				p := &schemas.AppointmentRescheduled{NewStarts: in.mustMoment("starts"), NewEnds: in.moment("ends")}
 				if ms := in.number("old_starts"); ms != nil {
@@ -375,15 +389,15 @@ func appointmentActions() []*action {
 			},
 		},
 		{
-			name: "attended", title: "do_attended", button: "send", event: schemas.TypeAppointmentAttended,
+			name: "attended", title: "do_attended", event: schemas.TypeAppointmentAttended,
 			payload: func(*input) any { return &schemas.AppointmentAttended{} },
 		},
 		{
-			name: "missed", title: "do_missed", button: "send", event: schemas.TypeAppointmentMissed,
+			name: "missed", title: "do_missed", event: schemas.TypeAppointmentMissed,
 			payload: func(*input) any { return &schemas.AppointmentMissed{} },
 		},
 		{
-			name: "cancel_appointment", title: "do_cancel_apt", button: "send", event: schemas.TypeAppointmentCancelled,
+			name: "cancel_appointment", title: "do_cancel_apt", event: schemas.TypeAppointmentCancelled,
 			fields: []field{
 				needCode("by", "f_by", schemas.TableCancelledBy),
 				code("reason", "f_reason", schemas.TableCancellationReason),

@@ -1,11 +1,13 @@
 package inbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"net/url"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -23,19 +25,29 @@ type form struct {
 	Button string
 	Hidden []hidden
 	Fields []shownField
-	// Error and Remedy say why it is shown again, Detail names the fault.
-	Error, Remedy, Detail string
+	// Error and Remedy say why it is shown again; Detail names the fault to
+	// whoever runs the hub, under the heading Technical.
+	Error, Remedy, Detail, Technical string
+	// Back is the page that it belongs to, and About the case that it is done on,
+	// nil for none.
+	Back  string
+	About *desk.Case
 }
 
 type hidden struct{ Name, Value string }
 
 type shownField struct {
-	ID, Name, Label string
-	Kind            fieldKind
-	Required        bool
-	Value           string
-	Groups          []optionGroup
-	Problem         string
+	ID, Name, Label, Hint string
+	Kind                  fieldKind
+	Required              bool
+	// Wide says that it needs the whole width.
+	Wide        bool
+	Value       string
+	Least, Most int
+	// Blank is what the choice of nothing is called.
+	Blank   string
+	Groups  []optionGroup
+	Problem string
 }
 
 type optionGroup struct {
@@ -119,8 +131,11 @@ func (a *action) hiddenFields() []string {
 // keys of texts by field.
 func (f *frame) newForm(a *action, c *desk.Case, values url.Values, problems map[string]string) *form {
 	shown := &form{
-		Action: "/offices/" + f.Office.ID + "/submit", Name: a.name, Title: f.T(a.title), Button: f.T(a.button),
-		Hidden: []hidden{{hiddenAction, a.name}},
+		Action: "/offices/" + f.Office.ID + "/submit", Name: a.name, Title: f.T(a.title), Button: f.T(cmp.Or(a.button, a.title)),
+		Hidden: []hidden{{hiddenAction, a.name}}, Technical: f.T("technical"), Back: "/offices/" + f.Office.ID, About: c,
+	}
+	if c != nil {
+		shown.Back = f.CaseURL(c.ID)
 	}
 	for _, name := range a.hiddenFields() {
 		if v := values.Get(name); v != "" {
@@ -131,14 +146,47 @@ func (f *frame) newForm(a *action, c *desk.Case, values url.Values, problems map
 		field := shownField{
 			// A page may show several forms of the same questions.
 			ID: fmt.Sprintf("%s-%s-%d", a.name, q.name, i), Name: q.name, Label: f.T(q.label), Kind: q.kind, Required: q.required,
-			Value: values.Get(q.name), Groups: f.options(q, c, values[q.name]),
+			Value: values.Get(q.name), Groups: f.options(q, c, values[q.name]), Least: q.least, Most: q.most, Blank: f.T("blank"),
+		}
+		field.Wide = q.kind == askText || longest(field.Groups) > wideFrom
+		if q.hint != "" {
+			field.Hint = f.T(q.hint)
+		}
+		if q.required {
+			field.Blank = f.T("choose")
 		}
 		if sentence := problems[q.name]; sentence != "" {
-			field.Problem = f.T(sentence)
+			field.Problem = f.problem(q, sentence)
 		}
 		shown.Fields = append(shown.Fields, field)
 	}
 	return shown
+}
+
+// wideFrom is how many characters of an option fit in a third of a page.
+const wideFrom = 36
+
+// longest is the length of the longest option, in characters.
+func longest(groups []optionGroup) int {
+	n := 0
+	for _, g := range groups {
+		for _, o := range g.Options {
+			n = max(n, utf8.RuneCountInString(o.Label))
+		}
+	}
+	return n
+}
+
+// problem says what is wrong with an answer. Of one that cannot be taken the
+// question itself may know better what is.
+func (f *frame) problem(q field, sentence string) string {
+	switch {
+	case sentence == "field_wrong" && q.wrong != "":
+		return f.T(q.wrong)
+	case sentence == "field_wrong" && q.kind == askNumber:
+		return fmt.Sprintf(f.T("number_wrong"), q.least, q.most)
+	}
+	return f.T(sentence)
 }
 
 // options are what a field offers, what was chosen before marked.
@@ -148,13 +196,15 @@ func (f *frame) options(q field, c *desk.Case, chosen []string) []optionGroup {
 	case askChoice, askChoices:
 		groups = []optionGroup{f.codes("", q.table)}
 	case askTheme, askThemes:
-		groups = []optionGroup{f.codes("", schemas.TableTheme), f.codes(f.Label(schemas.TableTheme, "digital"), schemas.TableDigitalTheme)}
+		groups = []optionGroup{f.codes("", schemas.TableTheme), f.codes(f.T("digital_more"), schemas.TableDigitalTheme)}
 	case askYesNo:
 		groups = []optionGroup{{Options: []option{{Value: "yes", Label: f.T("yes")}, {Value: "no", Label: f.T("no")}}}}
 	case askOperator, askOperators:
-		groups = []optionGroup{f.operators()}
-	case askRecipient, askService, askServices:
-		groups = f.servicesByOperator(q.kind == askRecipient)
+		groups = []optionGroup{f.operators(c)}
+	case askRecipient, askProvider:
+		groups = f.servicesByOperator(q.kind == askProvider)
+	case askService, askServices:
+		groups = f.servicesByTheme()
 	case askCompetent:
 		if c != nil {
 			groups = []optionGroup{{Options: serviceOptions(f.directory.ServicesOf(c.Competent))}}
@@ -178,40 +228,47 @@ func (f *frame) codes(label, table string) optionGroup {
 	return g
 }
 
-func (f *frame) operators() optionGroup {
+// operators are all of them but the one from whom the case came.
+func (f *frame) operators(c *desk.Case) optionGroup {
 	var g optionGroup
 	for _, p := range f.directory.Operators() {
-		if !p.Closed() {
+		if !p.Closed() && (c == nil || p.ID != c.From) {
 			g.Options = append(g.Options, option{Value: p.ID, Label: p.Name})
 		}
 	}
 	return g
 }
 
-// servicesByOperator lists every operator's services; with the operator in the
-// value where it is part of the choice, once each where it is not.
-func (f *frame) servicesByOperator(withOperator bool) []optionGroup {
-	if !withOperator {
-		return servicesByTheme(f.directory.Services())
-	}
+// servicesByOperator lists every operator's services, with the operator in the
+// value; where it may be chosen alone, it is the first of its own.
+func (f *frame) servicesByOperator(alone bool) []optionGroup {
 	var groups []optionGroup
 	for _, p := range f.directory.Operators() {
-		g := optionGroup{Label: p.Name, Options: serviceOptions(f.directory.ServicesOf(p.ID))}
-		for i := range g.Options {
-			g.Options[i].Value = p.ID + " " + g.Options[i].Value
+		if p.Closed() {
+			continue
 		}
-		if len(g.Options) > 0 && !p.Closed() {
+		g := optionGroup{Label: p.Name}
+		if alone {
+			g.Options = append(g.Options, option{Value: p.ID, Label: fmt.Sprintf(f.T("any_service"), p.Name)})
+		}
+		for _, o := range serviceOptions(f.directory.ServicesOf(p.ID)) {
+			g.Options = append(g.Options, option{Value: p.ID + " " + o.Value, Label: o.Label})
+		}
+		if len(g.Options) > 0 {
 			groups = append(groups, g)
 		}
 	}
 	return groups
 }
 
-func servicesByTheme(all []directory.Service) []optionGroup {
+// servicesByTheme lists all services once each.
+func (f *frame) servicesByTheme() []optionGroup {
 	var groups []optionGroup
-	for _, s := range all {
-		if len(groups) == 0 || groups[len(groups)-1].Label != s.Theme {
-			groups = append(groups, optionGroup{Label: s.Theme})
+	theme := ""
+	for _, s := range f.directory.Services() {
+		if len(groups) == 0 || s.Theme != theme {
+			theme = s.Theme
+			groups = append(groups, optionGroup{Label: f.ServiceTheme(theme)})
 		}
 		g := &groups[len(groups)-1]
 		g.Options = append(g.Options, option{Value: s.Code, Label: s.Label})

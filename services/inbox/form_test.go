@@ -121,11 +121,11 @@ func TestOnlyAllowedActionsAreOffered(t *testing.T) {
 		c    desk.Case
 		want []string
 	}{
-		{"a new referral, seen by its recipient", desk.Case{Kind: "referral", State: "made", From: "cnaf", To: "demo-1"}, []string{"receive", "message", "refuse", "reroute"}},
+		{"a new referral, seen by its recipient", desk.Case{Kind: "referral", State: "made", From: "cnaf", To: "demo-1"}, []string{"receive", "message", "reroute", "refuse"}},
 		{"a new referral, seen by its sender", desk.Case{Kind: "referral", State: "made", From: "demo-1", To: "cnaf"}, []string{"message", "cancel"}},
 		{"information is asked for", desk.Case{Kind: "referral", State: "info_requested", From: "demo-1", To: "cnaf"}, []string{"provide", "message", "cancel"}},
-		{"accepted, seen by its recipient", desk.Case{Kind: "referral", State: "accepted", From: "cnaf", To: "demo-1"}, []string{"start", "ask", "complete", "message", "refuse", "reroute", "book"}},
-		{"completed, seen by its sender", desk.Case{Kind: "referral", State: "completed", From: "demo-1", To: "cnaf", Since: now.UnixMilli()}, []string{"message", "cancel", "close", "reopen"}},
+		{"accepted, seen by its recipient", desk.Case{Kind: "referral", State: "accepted", From: "cnaf", To: "demo-1"}, []string{"start", "ask", "complete", "book", "message", "reroute", "refuse"}},
+		{"completed, seen by its sender", desk.Case{Kind: "referral", State: "completed", From: "demo-1", To: "cnaf", Since: now.UnixMilli()}, []string{"close", "message", "cancel", "reopen"}},
 		{"closed long ago", desk.Case{Kind: "referral", State: "closed", From: "demo-1", To: "cnaf"}, nil},
 		{"rerouted, the child is to be handed in", desk.Case{Kind: "referral", State: "rerouted", From: "cnaf", To: "demo-1"}, []string{"child"}},
 		{"rerouted and carried on", desk.Case{Kind: "referral", State: "rerouted", From: "cnaf", To: "demo-1", HasChild: true}, nil},

@@ -50,7 +50,7 @@ func wantNotOn(t *testing.T, page string, words ...string) {
 
 func TestWhatArrivesIsOnTheOfficesPage(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
-		wantOn(t, w.page("/offices/"+office), "Maison de Vannes", "Rien pour le moment.")
+		wantOn(t, w.page("/offices/"+office), "Maison de Vannes", "Rien à faire pour le moment.")
 		w.happens(office, "cnaf", referral, made("cnaf", office))
 		starts := time.Now().Add(48 * time.Hour)
 		w.happens(office, "cnaf", booked, &schemas.AppointmentBooked{Office: office, Operator: "cnaf", Mode: "phone", Starts: starts})

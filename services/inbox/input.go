@@ -13,8 +13,9 @@ import (
 	"github.com/relais-fr/relais/services/internal/directory"
 )
 
-// maxFreeText bounds a text typed into a form, in bytes.
-const maxFreeText = 4000
+// maxFreeText bounds a text typed into a form, in characters: what the desk keeps
+// of one, with room for accents. maxFreeText is that of the template too.
+const maxFreeText = 2000
 
 // input is what was typed into a form, and what an action makes its payload of.
 // The office and its zone are the page's, not the form's. A field that cannot be
@@ -138,7 +139,7 @@ func (in *input) sealed() []byte {
 	switch {
 	case v == "":
 		return nil
-	case len(v) > maxFreeText || !utf8.ValidString(v):
+	case utf8.RuneCountInString(v) > maxFreeText || len(v) > desk.MaxText || !utf8.ValidString(v):
 		in.wrong("text", "field_wrong")
 		return nil
 	}

@@ -164,6 +164,9 @@ func (t *teller) refusal(p *schemas.ReferralRefused) {
 // VisitLine is a visit in one line.
 func (f *frame) VisitLine(v visit) string {
 	words := []string{f.Label(schemas.TableHalfDay, v.HalfDay), f.Label(schemas.TableChannel, v.Channel)}
+	for _, code := range v.Themes {
+		words = append(words, f.Theme(code))
+	}
 	for _, code := range v.Services {
 		words = append(words, f.Service(code))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 
 	"github.com/relais-fr/relais/schemas"
@@ -20,8 +21,13 @@ func (e *notYetError) Error() string {
 	return fmt.Sprintf("the desks are being built: %d of %d events", e.done, e.total)
 }
 
-// percent is how far the building has come.
-func (e *notYetError) percent() int64 { return e.done * 100 / max(e.total, 1) }
+// failure says so on a page, and how far the building has come.
+func (e *notYetError) failure() *failure {
+	return &failure{
+		status: http.StatusServiceUnavailable, title: "not_yet_title", key: "not_yet",
+		detail: fmt.Sprintf("%d %%", e.done*100/max(e.total, 1)),
+	}
+}
 
 // errNotFound says that there is nothing of that name on the office's desk.
 var errNotFound = errors.New("not on the desk of this office")

@@ -61,15 +61,21 @@ func (p *pages) routes() map[string]http.Handler {
 		"GET /offices/{office}/cases/{case}/reference": p.page(p.reference),
 		"GET /offices/{office}/visits/{day}/{visit}":   p.page(p.showVisit),
 		"POST /offices/{office}/submit":                p.page(p.submit),
+		"GET /offices/{office}/submit":                 p.page(p.toOffice),
+		"GET /offices/{office}/{$}":                    p.page(p.toOffice),
 		"GET /assets/":                                 p.serveAssets(),
 	}
 }
 
 // serveAssets serves the style and the script; they may be kept for a while, as
-// nobody is in them.
+// nobody is in them. Which files there are is not listed.
 func (p *pages) serveAssets() http.Handler {
 	files := http.StripPrefix("/assets/", http.FileServerFS(p.assets))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/") {
+			http.NotFound(w, r)
+			return
+		}
 		w.Header().Set("Cache-Control", "max-age=60")
 		files.ServeHTTP(w, r)
 	})
@@ -80,15 +86,18 @@ type frame struct {
 	lang
 	directory *directory.Snapshot
 	Now       time.Time
-	// Path is the page's address, for the switch of languages.
-	Path string
+	// Path and query are the page's address, for the switch of languages.
+	Path  string
+	query url.Values
 	// Office is the zero Office on pages of none.
 	Office directory.Office
 	Title  string
-	// After is where the stream of a live page begins; empty on others.
-	After  string
-	Banner *banner
-	Body   any
+	// After is where the stream of a live page begins; empty on others. Dossier is
+	// what it shows, empty for an office's all.
+	After   string
+	Dossier string
+	Banner  *banner
+	Body    any
 }
 
 // banner tells what became of what the page handed in.
@@ -113,7 +122,7 @@ func (f *failure) Error() string { return f.key }
 // the path if there is one, and shows what it returns.
 func (p *pages) page(handler func(f *frame, w http.ResponseWriter, r *http.Request) (template string, err error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f := &frame{lang: languageOf(w, r), directory: p.in.host.Directory.Snapshot(), Now: time.Now().UTC(), Path: r.URL.Path}
+		f := &frame{lang: languageOf(w, r), directory: p.in.host.Directory.Snapshot(), Now: time.Now().UTC(), Path: r.URL.Path, query: r.URL.Query()}
 		name, err := p.enter(f, w, r, handler)
 		if err != nil {
 			p.fail(f, w, r, err)
@@ -172,7 +181,7 @@ func (p *pages) fail(f *frame, w http.ResponseWriter, r *http.Request, err error
 	switch {
 	case errors.As(err, &said):
 	case errors.As(err, &building):
-		said = &failure{status: http.StatusServiceUnavailable, title: "not_yet_title", key: "not_yet", detail: fmt.Sprintf("%d %%", building.percent())}
+		said = building.failure()
 	case errors.Is(err, errNotFound):
 		said = &failure{status: http.StatusNotFound, title: "not_found_title", key: "not_found"}
 	default:
@@ -188,7 +197,10 @@ func (p *pages) fail(f *frame, w http.ResponseWriter, r *http.Request, err error
 	f.Body = struct {
 		Sentence, Detail string
 		Wait             bool
-	}{f.T(said.key), said.detail, said.status == http.StatusServiceUnavailable}
+	}{f.T(said.key), said.detail, said.status == http.StatusServiceUnavailable && r.Method == http.MethodGet}
+	if r.Method == http.MethodPost {
+		f.Path = "/offices/" + r.PathValue("office")
+	}
 	p.render(f, w, r, said.status, "failure.html")
 }
 
@@ -210,6 +222,9 @@ func (f *frame) Service(code string) string {
 
 // At is a time in Unix milliseconds, on the office's clock.
 func (f *frame) At(ms int64) string { return f.Moment(time.UnixMilli(ms).In(f.Now.Location())) }
+
+// Day is its day, in full.
+func (f *frame) Day(ms int64) string { return f.LongDate(time.UnixMilli(ms).In(f.Now.Location())) }
 
 // ISO is the same for machines.
 func (f *frame) ISO(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
@@ -239,10 +254,21 @@ func (f *frame) Other(c *desk.Case) string {
 
 // Switch is the page's address in the other language.
 func (f *frame) Switch() string {
-	if f.lang == english {
-		return f.Path + "?lang=fr"
+	address := url.Values{"lang": {f.OtherLanguage()}}
+	for _, name := range []string{"q", "day", "visit"} {
+		if v := f.query.Get(name); v != "" {
+			address.Set(name, v)
+		}
 	}
-	return f.Path + "?lang=en"
+	return f.Path + "?" + address.Encode()
+}
+
+// OtherLanguage is the one that the page is not in.
+func (f *frame) OtherLanguage() string {
+	if f.lang == english {
+		return "fr"
+	}
+	return "en"
 }
 
 // Warned is the key of the warning about a case's deadline, "" for none.

@@ -2,10 +2,13 @@ package inbox
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 
@@ -21,26 +24,69 @@ const found = 20
 // home finds an office by what is typed.
 func (p *pages) home(f *frame, _ http.ResponseWriter, r *http.Request) (string, error) {
 	query := r.URL.Query().Get("q")
+	offices := f.directory.Search(query, found+1)
 	f.Title = f.T("home_title")
 	f.Body = struct {
-		Query   string
-		Offices []directory.Office
-	}{query, f.directory.Search(query, found)}
+		Query, Found string
+		Offices      []directory.Office
+	}{query, f.found(query, len(offices)), offices[:min(found, len(offices))]}
 	return "home.html", nil
+}
+
+// found says how many offices a search has found; of more than are shown, that
+// there are more.
+func (f *frame) found(query string, n int) string {
+	switch {
+	case strings.TrimSpace(query) == "":
+		return ""
+	case n == 0:
+		return f.T("home_none")
+	case n == 1:
+		return f.T("home_one")
+	case n > found:
+		return fmt.Sprintf(f.T("home_more"), found)
+	}
+	return fmt.Sprintf(f.T("home_some"), n)
+}
+
+// toOffice sends whoever asks for an address that is none to the office's page:
+// that of a form that was sent, typed or loaded again.
+func (p *pages) toOffice(f *frame, w http.ResponseWriter, r *http.Request) (string, error) {
+	http.Redirect(w, r, "/offices/"+f.Office.ID, http.StatusSeeOther)
+	return "", nil
 }
 
 // listView is one list of an office's page.
 type listView struct {
+	*frame
 	Name  desk.List
 	Title string
+	None  string
 	Cases []listed
 	Count int64
 	More  bool
 }
 
+// officeView is what an office's page shows.
+type officeView struct {
+	Lists []listView
+	Done  listView
+	// Day is the day of which the visits are shown; Before and After are those
+	// around it, After being empty when that is to come.
+	Day, Before, After string
+	DayTitle           string
+	Visits             []visit
+	VisitCount         int
+	Refusals           []refusalView
+}
+
 func (p *pages) office(f *frame, _ http.ResponseWriter, r *http.Request) (string, error) {
 	today := schemas.DayOf(f.Now)
-	o, err := p.in.overview(r.Context(), f.Office.ID, today)
+	day, err := schemas.ParseDay(r.URL.Query().Get("day"))
+	if err != nil {
+		day = today
+	}
+	o, err := p.in.overview(r.Context(), f.Office.ID, day)
 	if err != nil {
 		return "", err
 	}
@@ -49,37 +95,90 @@ func (p *pages) office(f *frame, _ http.ResponseWriter, r *http.Request) (string
 	}
 	f.Title = f.Office.Name
 	f.After = streamID(p.in.partition(f.Office.ID), o.Office.Last-1)
-	var lists []listView
-	for _, l := range desk.Lists {
-		lists = append(lists, listView{Name: l, Title: f.T(string(l)), Cases: o.Lists[l], Count: o.Counts[l], More: o.Counts[l] > int64(len(o.Lists[l]))})
+	v := &officeView{
+		Day: day.String(), Before: (day - 1).String(), DayTitle: f.T("visits_today"),
+		Visits: o.Visits[:min(shown, len(o.Visits))], VisitCount: len(o.Visits), Refusals: p.refusals(f, o.Refusals),
 	}
-	urgentFirst(lists[0].Cases)
-	f.Body = struct {
-		Lists      []listView
-		Visits     []visit
-		VisitCount int
-		Refusals   []desk.Refusal
-		Today      schemas.Day
-	}{lists, o.Visits[:min(shown, len(o.Visits))], len(o.Visits), latestFirst(o.Refusals), today}
+	if day != today {
+		v.DayTitle = f.T("visits_of") + " " + f.Date(day.Time())
+	}
+	if day < today {
+		v.After = (day + 1).String()
+	}
+	for _, l := range desk.Lists {
+		list := listView{
+			frame: f, Name: l, Title: f.T(string(l)), None: f.T("none_" + string(l)),
+			Cases: o.Lists[l], Count: o.Counts[l], More: o.Counts[l] > int64(len(o.Lists[l])),
+		}
+		if l == desk.ToDo {
+			urgentFirst(list.Cases)
+		}
+		if l == desk.Done {
+			v.Done = list
+			continue
+		}
+		v.Lists = append(v.Lists, list)
+	}
+	f.Body = v
 	return "office.html", nil
 }
 
-// find opens the case with a reference.
+// refusalView is a refused submission: what was to be done, and where its case
+// is, "" for one that was not opened or has no page.
+type refusalView struct {
+	desk.Refusal
+	Title, URL string
+}
+
+// refusalsShown is how long a refusal stays on the office's page.
+const refusalsShown = 7 * 24 * time.Hour
+
+// refusals are those of the last days, the latest first.
+func (p *pages) refusals(f *frame, all []desk.Refusal) []refusalView {
+	var list []refusalView
+	for _, r := range slices.Backward(all) {
+		if f.Now.Sub(time.UnixMilli(r.Received)) > refusalsShown {
+			break
+		}
+		v := refusalView{Refusal: r, Title: f.Event(r.Type)}
+		for _, a := range p.actions {
+			if a.event != r.Type {
+				continue
+			}
+			v.Title = f.T(a.title)
+			if !a.opens && !a.ofVisit() {
+				v.URL = f.CaseURL(r.Case)
+			}
+			break
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// find opens the case with a reference, however it was typed.
 func (p *pages) find(f *frame, w http.ResponseWriter, r *http.Request) (string, error) {
-	reference := strings.ToUpper(strings.TrimSpace(r.URL.Query().Get("reference")))
-	if len(reference) == 8 && !strings.Contains(reference, "-") {
+	unknown := &failure{status: http.StatusNotFound, title: "no_reference_title", key: "no_reference"}
+	reference := strings.ToUpper(strings.Join(strings.FieldsFunc(r.URL.Query().Get("reference"), separates), ""))
+	if len(reference) == 8 {
 		reference = reference[:4] + "-" + reference[4:]
 	}
 	if !schemas.ValidReference(reference) {
-		return "", errNotFound
+		return "", unknown
 	}
 	id, err := p.in.byReference(r.Context(), f.Office.ID, reference)
+	if errors.Is(err, errNotFound) {
+		return "", unknown
+	}
 	if err != nil {
 		return "", err
 	}
 	http.Redirect(w, r, f.CaseURL(id), http.StatusSeeOther)
 	return "", nil
 }
+
+// separates are the characters that people put between the halves of a reference.
+func separates(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Pd) || r == '.' }
 
 // caseView is what a case's page shows.
 type caseView struct {
@@ -106,6 +205,7 @@ func (p *pages) showCase(f *frame, _ http.ResponseWriter, r *http.Request) (stri
 		return "", err
 	}
 	f.After = streamID(p.in.partition(f.Office.ID), office.Last-1)
+	f.Dossier = schemas.Dossier(id)
 	if err != nil {
 		f.Title = f.T("sending")
 		f.Body = &caseView{Pending: true}
@@ -183,7 +283,8 @@ func (p *pages) newForm(f *frame, _ http.ResponseWriter, r *http.Request) (strin
 	}
 	values := hide(a, nil)
 	maps.Copy(values, valuesOf(a, nil, f.Now))
-	if visit := r.URL.Query().Get("visit"); visit != "" {
+	visit := r.URL.Query().Get("visit")
+	if _, err := schemas.ParseCaseID(visit); err == nil {
 		values.Set(hiddenVisit, visit)
 	}
 	f.showForm(f.newForm(a, nil, values, nil))
@@ -228,14 +329,6 @@ func urgentFirst(cases []listed) {
 		}
 	}
 	copy(cases, append(urgent, others...))
-}
-
-func latestFirst(list []desk.Refusal) []desk.Refusal {
-	out := make([]desk.Refusal, len(list))
-	for i, r := range list {
-		out[len(list)-1-i] = r
-	}
-	return out
 }
 
 // handedInAt is when an event id of ours was made; the zero time for others.

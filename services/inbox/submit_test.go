@@ -2,10 +2,12 @@ package inbox_test
 
 import (
 	"errors"
+	"html"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -163,19 +165,22 @@ func TestWrongAnswersAreShownAtTheirFieldAndSentNowhere(t *testing.T) {
 		cases := []struct {
 			name, page, action string
 			answers            []string
-			want               string
+			field, want        string
 		}{
-			{"no recipient", "/new/referral", "referral", nil, "À remplir."},
-			{"a service without its operator", "/new/referral", "referral", []string{"service", "logement/apl"}, "pas comprise"},
-			{"no reason", "", "refuse", nil, "À remplir."},
-			{"the reason `other` without a comment", "", "refuse", []string{"reason", "other"}, "À remplir."},
-			{"a reason that is no code", "", "refuse", []string{"reason", "whatever"}, "mal formé"},
-			{"an empty message", "", "message", []string{"text", "  "}, "À remplir."},
-			{"a message that is too long", "", "message", []string{"text", strings.Repeat("é", 2001)}, "pas comprise"},
-			{"an appointment that ends before it starts", "/new/appointment", "appointment", []string{"operator", "cnaf", "mode", "phone", "starts", "2026-05-20T10:00", "ends", "2026-05-20T09:00"}, "pas comprise"},
-			{"a time that is none", "/new/appointment", "appointment", []string{"operator", "cnaf", "mode", "phone", "starts", "soon"}, "pas comprise"},
-			{"a day that is none", "/new/visit", "visit", []string{"day", "yesterday", "half_day", "morning", "channel", "phone"}, "pas comprise"},
-			{"four themes", "/new/visit", "visit", []string{"day", "2026-05-20", "half_day", "morning", "channel", "phone", "themes", "housing", "themes", "justice", "themes", "retirement", "themes", "disability"}, "mal formé"},
+			{"no recipient", "/new/referral", "referral", nil, "service", "Une réponse est attendue ici."},
+			{"a service without its operator", "/new/referral", "referral", []string{"service", "logement/apl"}, "service", "pas comprise"},
+			{"no reason", "", "refuse", nil, "reason", "Une réponse est attendue ici."},
+			{"the reason `other` without a comment", "", "refuse", []string{"reason", "other"}, "text", "Une réponse est attendue ici."},
+			{"a reason that is no code", "", "refuse", []string{"reason", "whatever"}, "reason", "pas comprise"},
+			{"a telephone number where it is read by all", "", "receive", []string{"unit", "M. Martin 06 12 34 56 78"}, "unit", "Ni nom, ni numéro"},
+			{"an empty message", "", "message", []string{"text", "  "}, "text", "Une réponse est attendue ici."},
+			{"a message that is too long", "", "message", []string{"text", strings.Repeat("é", 2001)}, "text", "2 000 caractères au plus"},
+			{"an appointment that ends before it starts", "/new/appointment", "appointment", []string{"operator", "cnaf", "mode", "phone", "starts", "2026-05-20T10:00", "ends", "2026-05-20T09:00"}, "ends", "après le début"},
+			{"a time that is none", "/new/appointment", "appointment", []string{"operator", "cnaf", "mode", "phone", "starts", "soon"}, "starts", "pas comprise"},
+			{"a day that is none", "/new/visit", "visit", []string{"day", "yesterday", "half_day", "morning", "channel", "phone"}, "day", "pas comprise"},
+			{"four themes", "/new/visit", "visit", []string{"day", "2026-05-20", "half_day", "morning", "channel", "phone", "themes", "housing", "themes", "justice", "themes", "retirement", "themes", "disability"}, "themes", "trois thématiques au plus"},
+			{"a group of one", "/new/visit", "visit", []string{"day", "2026-05-20", "half_day", "morning", "channel", "phone", "group_size", "1"}, "group_size", "entre 2 et 1000"},
+			{"a town by its name", "/new/visit", "visit", []string{"day", "2026-05-20", "half_day", "morning", "channel", "phone", "residence", "Vannes"}, "residence", "Un code est attendu"},
 		}
 		for _, c := range cases {
 			from := page
@@ -184,10 +189,17 @@ func TestWrongAnswersAreShownAtTheirFieldAndSentNowhere(t *testing.T) {
 			}
 			form := w.formOn(from, c.action)
 			answer := w.post(office, filled(form, c.answers...))
-			if answer.Code != http.StatusUnprocessableEntity || !strings.Contains(answer.Body.String(), c.want) {
-				t.Errorf("%s: %d, want %q\n%s", c.name, answer.Code, c.want, answer.Body)
+			if answer.Code != http.StatusUnprocessableEntity {
+				t.Errorf("%s: %d\n%s", c.name, answer.Code, answer.Body)
 				continue
 			}
+			said := regexp.MustCompile(`id="` + c.action + "-" + c.field + `-\d+-problem">([^<]*)<`).FindStringSubmatch(answer.Body.String())
+			if said == nil || !strings.Contains(html.UnescapeString(said[1]), c.want) {
+				t.Errorf("%s: %q is said, want %q\n%s", c.name, said, c.want, answer.Body)
+			}
+			wantOn(t, answer.Body.String(), "Rien n'est parti")
+			// What only whoever runs the hub understands is not said.
+			wantNotOn(t, answer.Body.String(), "data.", "mal formé")
 			if again := w.formOn(answer.Body.String(), c.action); again.Get("event") != form.Get("event") {
 				t.Errorf("%s: nothing was sent, but the event has a new id", c.name)
 			}
@@ -333,7 +345,7 @@ func TestARerouteIsFollowedByItsChild(t *testing.T) {
 			t.Errorf("child %+v", got)
 		}
 		wantOn(t, w.page("/offices/"+office+"/cases/"+url.PathEscape(child.Get("case"))), "Suite d&#39;une orientation réorientée", "Transmise")
-		wantOn(t, w.page("/offices/"+office), `En attente <span class="count">0</span>`)
+		wantOn(t, w.page("/offices/"+office), `En attente d'une réponse <span class="count">0</span>`)
 		wantNotOn(t, w.page(path), "Il reste à transmettre")
 	})
 }

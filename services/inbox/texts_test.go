@@ -13,7 +13,10 @@ import (
 )
 
 // dynamic are the texts whose keys are made: lists, kinds, warnings.
-var dynamic = []string{"todo", "waiting", "done", "agenda", "referral", "appointment", "approaching", "overdue", "past"}
+var dynamic = []string{
+	"todo", "waiting", "done", "agenda", "none_todo", "none_waiting", "none_done", "none_agenda",
+	"referral", "appointment", "approaching", "overdue", "past",
+}
 
 func TestEveryTextIsThereAndUsed(t *testing.T) {
 	used := map[string]bool{}
@@ -40,7 +43,7 @@ func TestEveryTextIsThereAndUsed(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"action.go", "act.go", "pages.go", "show.go", "lines.go", "input.go", "form.go"} {
+	for _, name := range []string{"action.go", "act.go", "fault.go", "pages.go", "look.go", "show.go", "lines.go", "input.go", "form.go"} {
 		source := readSource(t, name)
 		for _, m := range inCode.FindAllStringSubmatch(source, -1) {
 			used[m[1]] = true

@@ -55,9 +55,11 @@ type world struct {
 	// judge is what the stand-in makes of a submission: a reason to refuse it, or
 	// "" for a fact. Nil is silence.
 	judge func(e schemas.Event, payload any) schemas.Reason
-	mu    sync.Mutex
-	got   []submitted
-	stop  func()
+	// detail is what it says besides.
+	detail string
+	mu     sync.Mutex
+	got    []submitted
+	stop   func()
 	// closed is why the doors take nothing.
 	closed error
 }
@@ -183,7 +185,7 @@ func (w *world) pass(r broker.Record) {
 		c := reason.Code()
 		w.deliver(office, schemas.Event{ID: "r" + e.ID, Source: schemas.LedgerSource, Subject: e.Subject}, &schemas.SubmissionRefused{
 			Reason: string(reason), SentenceFR: c.French, SentenceEN: c.English, RemedyFR: c.RemedyFR, RemedyEN: c.RemedyEN,
-			SubmissionSource: e.Source, SubmissionID: e.ID, SubmissionType: e.Type,
+			SubmissionSource: e.Source, SubmissionID: e.ID, SubmissionType: e.Type, Detail: w.detail,
 		})
 		return
 	}
