@@ -4,6 +4,8 @@
 
 (function () {
   const live = document.getElementById("live");
+  const news = document.getElementById("news");
+  const title = document.title;
 
   // load fetches a page and returns its document.
   async function load(url) {
@@ -13,7 +15,7 @@
   }
 
   function say(text, off) {
-    if (!live) return;
+    if (!live || live.textContent === text) return;
     live.textContent = text;
     live.classList.toggle("off", Boolean(off));
   }
@@ -31,6 +33,15 @@
     return Boolean(acts && (acts.contains(document.activeElement) || acts.querySelector("details[open]")));
   }
 
+  // show brings what is read up to date; who stands on a link still does.
+  function show(fresh) {
+    const focused = document.activeElement.closest("#fresh a");
+    replace(fresh, "fresh");
+    replace(fresh, "banner");
+    if (!focused) return;
+    for (const a of document.querySelectorAll("#fresh a")) if (a.getAttribute("href") === focused.getAttribute("href")) a.focus();
+  }
+
   let again = false;
   let running = false;
 
@@ -39,20 +50,17 @@
     running = true;
     try {
       const fresh = await load(location.pathname + location.search);
-      const focused = document.activeElement && document.activeElement.closest("#fresh a");
-      const href = focused ? focused.getAttribute("href") : null;
-      replace(fresh, "fresh");
-      replace(fresh, "banner");
-      if (href) {
-        for (const a of document.querySelectorAll("#fresh a")) if (a.getAttribute("href") === href) a.focus();
-      }
-      if (busy()) {
+      // A case that was just handed in had no page yet.
+      if (!document.getElementById("fresh") && fresh.getElementById("fresh")) location.reload();
+      const typing = document.activeElement.closest("#fresh form");
+      if (!typing) show(fresh);
+      if (typing || busy()) {
         offer();
       } else {
         replace(fresh, "acts");
         once(document);
-        say(live.dataset.up);
       }
+      say(live.dataset.up);
     } catch {
       // The next notice, or the stream's own return, tries again.
       say(live.dataset.down, true);
@@ -66,27 +74,109 @@
 
   // offer leaves it to the counsellor when to take the new state in.
   function offer() {
-    say(live.dataset.fresh + " ");
+    news.textContent = live.dataset.fresh + " ";
     const link = document.createElement("a");
     link.href = location.pathname;
     link.textContent = live.dataset.reload;
-    live.append(link);
+    news.append(link);
   }
 
-  function listen() {
-    const stream = document.body.dataset.stream;
-    if (!stream || !live || !window.EventSource) return;
-    const source = new EventSource(stream);
-    source.addEventListener("open", () => say(live.dataset.up));
-    source.addEventListener("error", () => say(live.dataset.down, true));
-    source.addEventListener("notice", refresh);
-    source.addEventListener("reset", refresh);
-    window.addEventListener("pagehide", () => source.close());
+  // tell says what has arrived, for eyes and ears, and counts it in the title of a
+  // page that nobody looks at.
+  let unseen = 0;
+  function tell(notice) {
+    // Words that are there already are not read out again; an offer is left alone.
+    news.textContent = "";
+    setTimeout(() => {
+      if (!news.firstChild) news.textContent = live.dataset.news + " " + notice[document.documentElement.lang];
+    }, 50);
+    if (document.hidden) document.title = "(" + ++unseen + ") " + title;
   }
+
+  // listen follows the office's notices. A browser opens six connections to one
+  // host and no more: of all its pages of an office one has the stream, and tells
+  // the others. Whoever holds the lock is the one.
+  function listen() {
+    const address = document.body.dataset.stream;
+    if (!address || !live || !window.EventSource) return;
+    const url = new URL(address, location.href);
+    const dossier = document.body.dataset.dossier;
+    const name = "relais " + url.pathname;
+    const shared = navigator.locks && window.BroadcastChannel ? new BroadcastChannel(name) : null;
+    // The number of an office's last notice is -1 before its first: 3--1.
+    const place = (id) => Number(id.slice(id.indexOf("-") + 1));
+    let at = url.searchParams.get("after");
+    let source = null;
+    let patience = 0;
+
+    function take(m) {
+      if (m.what === "notice") {
+        if (place(m.id) <= place(at)) return;
+        at = m.id;
+        if (dossier && m.notice.case.split("~")[0] !== dossier) return;
+        tell(m.notice);
+        refresh();
+      } else if (m.what === "reset") {
+        at = m.id;
+        refresh();
+      } else if (m.what === "here" && place(m.id) > place(at)) {
+        at = m.id;
+        refresh();
+      }
+      say(m.up ? live.dataset.up : live.dataset.down, !m.up);
+    }
+
+    function pass(m) {
+      take(m);
+      if (shared) shared.postMessage(m);
+    }
+
+    function open() {
+      clearTimeout(patience);
+      if (source) return;
+      url.searchParams.set("after", at);
+      source = new EventSource(url);
+      const state = (up) => pass({ what: "state", up });
+      source.addEventListener("open", () => state(true));
+      source.addEventListener("error", () => state(false));
+      source.addEventListener("notice", (e) => pass({ what: "notice", id: e.lastEventId, notice: JSON.parse(e.data), up: true }));
+      source.addEventListener("reset", (e) => pass({ what: "reset", id: e.lastEventId, up: true }));
+      window.addEventListener("pagehide", () => source.close());
+    }
+
+    // ask finds out what came between this page and now. A page that has the
+    // stream but was put to sleep does not answer: then this one opens its own.
+    function ask() {
+      if (source) return;
+      clearTimeout(patience);
+      patience = setTimeout(open, 3000);
+      shared.postMessage({ what: "ask" });
+    }
+
+    if (!shared) { open(); return; }
+    shared.addEventListener("message", (e) => {
+      if (e.data.what === "ask") {
+        if (source) shared.postMessage({ what: "here", id: at, up: source.readyState === EventSource.OPEN });
+        return;
+      }
+      clearTimeout(patience);
+      take(e.data);
+    });
+    navigator.locks.request(name, () => new Promise(open));
+    ask();
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    unseen = 0;
+    document.title = title;
+  });
 
   function find() {
     const form = document.querySelector("form[data-find]");
     if (!form) return;
+    const found = document.getElementById("found");
     let wait = 0;
     let asked = 0;
     form.q.addEventListener("input", () => {
@@ -96,7 +186,11 @@
         const url = "/?q=" + encodeURIComponent(form.q.value);
         try {
           const fresh = await load(url);
-          if (mine === asked) replace(fresh, "results");
+          if (mine !== asked) return;
+          replace(fresh, "results");
+          found.textContent = fresh.getElementById("found").textContent;
+          // Who comes back finds what was found.
+          history.replaceState(null, "", url);
         } catch {
           // The button still works.
         }
@@ -105,15 +199,18 @@
   }
 
   // once keeps a second click from sending a form again while the first is under
-  // way. The hub counts one event in any case.
+  // way. The hub counts one event in any case; who stops the page, or loses the
+  // network, may press again.
   function once(root) {
     for (const form of root.querySelectorAll("form[data-once]")) {
       if (form.dataset.bound) continue;
       form.dataset.bound = "yes";
       form.addEventListener("submit", (e) => {
         if (form.dataset.sent) { e.preventDefault(); return; }
+        const button = form.querySelector("button");
         form.dataset.sent = "yes";
-        form.querySelector("button").disabled = true;
+        button.disabled = true;
+        setTimeout(() => { delete form.dataset.sent; button.disabled = false; }, 15000);
       });
     }
   }
@@ -129,6 +226,10 @@
     print.addEventListener("click", () => window.print());
   }
   if (document.querySelector("[data-wait]")) setTimeout(() => location.reload(), 2000);
+
+  // What became of a form is where reading begins.
+  const banner = document.querySelector(".banner");
+  if (banner) banner.focus();
 
   once(document);
   find();
