@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Readiness is what one service says of itself at /readyz. It starts as
@@ -30,6 +31,27 @@ func (r *Readiness) Set(ready bool, state string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ready, r.state = ready, state
+}
+
+// assignmentLimit is how long a member of a consumer group without any partition
+// waits before it counts as ready: with more members than partitions some have none.
+const assignmentLimit = 15 * time.Second
+
+// AwaitPartitions says that the service waits for its partitions, until Assigned is
+// called or, for a member that gets none, some seconds are over; state is what it
+// then says. The caller calls stop when it stops consuming.
+func (r *Readiness) AwaitPartitions(state string) (stop func()) {
+	r.Set(false, "waiting for its partitions")
+	late := time.AfterFunc(assignmentLimit, func() { r.Set(true, state) })
+	return func() { late.Stop() }
+}
+
+// Assigned says that a partition has become this service's, to be rebuilt before it
+// is of use: the part counts as not done until Progress says so. The service then
+// says state.
+func (r *Readiness) Assigned(part, state string) {
+	r.Progress(part, 0, 1)
+	r.Set(true, state)
 }
 
 // Progress says how far the rebuilding of one part (a partition, say) has come.

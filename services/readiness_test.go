@@ -37,6 +37,29 @@ func TestReadyzSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestAServiceIsReadyOnceItsPartitionsAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := services.NewReadiness(), services.NewReadiness()
+		defer first.AwaitPartitions("judging")()
+		defer second.AwaitPartitions("judging")()
+		expect := func(r *services.Readiness, ready bool, words string) {
+			t.Helper()
+			if got, said := r.State(); got != ready || said != words {
+				t.Errorf("ready %v, %q; want %v, %q", got, said, ready, words)
+			}
+		}
+		expect(first, false, "waiting for its partitions")
+		first.Assigned("partition 0", "judging")
+		expect(first, false, "rebuilding: 0 of 1 events, 0 %")
+		first.Progress("partition 0", 7, 7)
+		expect(first, true, "judging")
+		expect(second, false, "waiting for its partitions")
+		// The group has more members than there are partitions.
+		time.Sleep(time.Minute)
+		expect(second, true, "judging")
+	})
+}
+
 // worker is a service that fails after a while, or runs until it is stopped.
 type worker struct {
 	name    string

@@ -15,7 +15,6 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services"
@@ -71,18 +70,11 @@ func New(host services.Host) (*Inbox, error) {
 // Name is the service's name.
 func (in *Inbox) Name() string { return "inbox" }
 
-// assignmentLimit is how long a member of the group without any partition waits
-// before it says that it is ready to serve pages.
-const assignmentLimit = 15 * time.Second
-
 // Run keeps the desks until ctx ends.
 func (in *Inbox) Run(ctx context.Context) error {
-	in.host.Ready.Set(false, "waiting for its partitions")
-	late := time.AfterFunc(assignmentLimit, func() { in.host.Ready.Set(true, "following") })
-	defer late.Stop()
+	defer in.host.Ready.AwaitPartitions("following")()
 	return in.host.Broker.Consume(ctx, in.host.Broker.Topic("inbox"), []string{in.topic}, func(ctx context.Context, c *broker.Claim) error {
-		in.host.Ready.Progress(fmt.Sprintf("partition %d", c.Partition), 0, 1)
-		in.host.Ready.Set(true, "following")
+		in.host.Ready.Assigned(fmt.Sprintf("partition %d", c.Partition), "following")
 		return in.follow(ctx, c)
 	})
 }

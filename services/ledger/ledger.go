@@ -62,7 +62,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	if err := l.warmUp(ctx); err != nil {
 		return err
 	}
-	l.host.Ready.Set(true, "judging")
+	defer l.host.Ready.AwaitPartitions("judging")()
 	return l.host.Broker.Consume(ctx, l.host.Broker.Topic("ledger"), []string{l.submitted}, func(ctx context.Context, c *broker.Claim) error {
 		return newOwner(l, c).run(ctx)
 	})

@@ -61,6 +61,7 @@ func newOwner(l *Ledger, c *broker.Claim) *owner {
 // run owns the partition until ctx, the generation's, ends.
 func (o *owner) run(ctx context.Context) error {
 	part := fmt.Sprintf("partition %d", o.partition)
+	o.host.Ready.Assigned(part, "judging")
 	defer o.host.Ready.Forget(part)
 	for {
 		err := o.attempt(ctx, part)

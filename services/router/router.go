@@ -42,7 +42,7 @@ func (r *Router) Run(ctx context.Context) error {
 	if err := r.host.Broker.WaitTopics(ctx, r.recorded, r.host.Broker.Topic("to.offices")); err != nil {
 		return err
 	}
-	r.host.Ready.Set(true, "routing")
+	defer r.host.Ready.AwaitPartitions("routing")()
 	return r.host.Broker.Consume(ctx, r.host.Broker.Topic("router"), []string{r.recorded}, r.route)
 }
 
@@ -53,6 +53,7 @@ func (r *Router) route(ctx context.Context, claim *broker.Claim) error {
 	if err != nil {
 		return err
 	}
+	r.host.Ready.Set(true, "routing")
 	seen := broker.NewDedup(pair)
 	cursor := claim.Cursor(pair.Next)
 	for {
