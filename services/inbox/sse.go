@@ -58,6 +58,11 @@ type stream struct {
 // every notice above that once, or the event `reset` when it came back too late.
 func (p *pages) serveEvents(w http.ResponseWriter, r *http.Request) {
 	in := p.in
+	if !in.host.Directory.IsReady() {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "the directory is being loaded", http.StatusServiceUnavailable)
+		return
+	}
 	office, ok := in.host.Directory.Office(r.PathValue("office"))
 	if !ok {
 		http.Error(w, "unknown office", http.StatusNotFound)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/directory"
 )
 
 // listener is a page that listens.
@@ -239,6 +240,20 @@ func TestAPageHearsWhatAnotherProcessPutsOnTheDesk(t *testing.T) {
 					t.Errorf("process %d, %s heard (-want +got):\n%s", i, o, diff)
 				}
 				listeners[i][j].leave()
+			}
+		}
+	})
+}
+
+func TestNoOfficeIsUnknownBeforeTheDirectoryIsThere(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.stop()
+		w.directory = directory.NewView()
+		w.start()
+		// A browser whose stream was told 404 would never come back.
+		for _, path := range []string{"/offices/demo-1/events", "/offices/demo-1", "/"} {
+			if a := w.get(path); a.Code != http.StatusServiceUnavailable || a.Header().Get("Retry-After") == "" {
+				t.Errorf("%s: %d %v", path, a.Code, a.Header())
 			}
 		}
 	})

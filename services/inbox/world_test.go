@@ -62,6 +62,8 @@ type world struct {
 	stop   func()
 	// closed is why the doors take nothing.
 	closed error
+	// directory is what the next process follows; nil for that of the tests.
+	directory *directory.View
 }
 
 // submitted is one record that the page has handed in.
@@ -113,9 +115,12 @@ func (w *world) start() {
 	w.reg, w.mux, w.ready = prometheus.NewRegistry(), http.NewServeMux(), services.NewReadiness()
 	settings := config.Default("127.0.0.1:0")
 	settings.Partitions = partitions
+	if w.directory == nil {
+		w.directory = view(w.t)
+	}
 	in, err := inbox.New(services.Host{
 		Log: slog.New(slog.NewTextHandler(w.logs, nil)), Metrics: w.reg, Broker: w.broker, Store: w.store, HTTP: w.mux,
-		Ready: w.ready, Directory: view(w.t), Schemas: registryClient(), Settings: settings,
+		Ready: w.ready, Directory: w.directory, Schemas: registryClient(), Settings: settings,
 		Closed: func() string {
 			if w.closed == nil {
 				return ""

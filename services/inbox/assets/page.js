@@ -138,10 +138,13 @@
       source = new EventSource(url);
       const state = (up) => pass({ what: "state", up });
       source.addEventListener("open", () => state(true));
-      source.addEventListener("error", () => state(false));
+      source.addEventListener("error", () => {
+        state(false);
+        // A browser gives up for good when the answer was no stream.
+        if (source.readyState === EventSource.CLOSED) { source = null; setTimeout(open, 2000); }
+      });
       source.addEventListener("notice", (e) => pass({ what: "notice", id: e.lastEventId, notice: JSON.parse(e.data), up: true }));
       source.addEventListener("reset", (e) => pass({ what: "reset", id: e.lastEventId, up: true }));
-      window.addEventListener("pagehide", () => source.close());
     }
 
     // ask finds out what came between this page and now. A page that has the
@@ -153,6 +156,7 @@
       shared.postMessage({ what: "ask" });
     }
 
+    window.addEventListener("pagehide", () => { if (source) source.close(); });
     if (!shared) { open(); return; }
     shared.addEventListener("message", (e) => {
       if (e.data.what === "ask") {
