@@ -66,7 +66,8 @@ func (h *Hub) Run(ctx context.Context) (err error) {
 	}
 	defer func() { _ = httpDoor.Close() }()
 	doors := []services.Door{{Listener: httpDoor, Label: "http door"}}
-	if settings.RegistryURL == "" {
+	ownRegistry := settings.RegistryURL == ""
+	if ownRegistry {
 		registryDoor, err := h.listen("registry", settings.Registry)
 		if err != nil {
 			return err
@@ -88,37 +89,41 @@ func (h *Hub) Run(ctx context.Context) (err error) {
 	if err := p.Prepare(ctx); err != nil {
 		return err
 	}
-	all, registryMux, err := list(p)
+	all, registryMux, err := list(p, ownRegistry)
 	if err != nil {
 		return err
 	}
 	doors[0].Handler = p.Mux
-	if len(doors) > 1 {
+	if ownRegistry {
 		doors[1].Handler = registryMux
 	}
 	h.log.InfoContext(ctx, "started", "settings", settings)
 	return p.Run(ctx, doors, append(all, &announcer{h, p, doors, engines.Brokers})...)
 }
 
-// list makes every service. The registry has a mux of its own, as its clients
-// expect a door of its own.
-func list(p *services.Process) ([]services.Service, *http.ServeMux, error) {
-	registryHost := p.Host("registry")
-	registryHost.HTTP = http.NewServeMux()
+// list makes every service, the registry only where no other is to be used: two
+// would write to one schema log. It has a mux of its own, as its clients expect a
+// door of its own.
+func list(p *services.Process, ownRegistry bool) ([]services.Service, *http.ServeMux, error) {
+	registryMux := http.NewServeMux()
 	var all []services.Service
 	var problems []error
 	add := func(s services.Service, err error) {
 		all = append(all, s)
 		problems = append(problems, err)
 	}
-	add(registry.New(registryHost))
+	if ownRegistry {
+		registryHost := p.Host("registry")
+		registryHost.HTTP = registryMux
+		add(registry.New(registryHost))
+	}
 	add(directory.New(p.Host("directory")))
 	add(gateway.New(p.Host("gateway")))
 	add(ledger.New(p.Host("ledger")))
 	add(router.New(p.Host("router")))
 	add(inbox.New(p.Host("inbox")))
 	add(courier.New(p.Host("courier")))
-	return all, registryHost.HTTP, errors.Join(problems...)
+	return all, registryMux, errors.Join(problems...)
 }
 
 func (h *Hub) listen(flag, addr string) (net.Listener, error) {
