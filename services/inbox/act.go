@@ -155,7 +155,7 @@ func (a *attempt) target() string {
 	if !a.action.ofVisit() {
 		return a.f.CaseURL(a.sub.subject) + sent
 	}
-	if day := a.values.Get("day"); day != "" && day != schemas.DayOf(a.f.Now).String() {
+	if day := a.values.Get(hiddenDay); day != "" && day != schemas.DayOf(a.f.Now).String() {
 		sent += "&day=" + url.QueryEscape(day)
 	}
 	return "/offices/" + a.f.Office.ID + sent

@@ -375,6 +375,14 @@ func appointmentActions() []*action {
 			},
 		},
 		{
+			name: "attended", title: "do_attended", event: schemas.TypeAppointmentAttended,
+			payload: func(*input) any { return &schemas.AppointmentAttended{} },
+		},
+		{
+			name: "missed", title: "do_missed", event: schemas.TypeAppointmentMissed,
+			payload: func(*input) any { return &schemas.AppointmentMissed{} },
+		},
+		{
 			name: "reschedule", title: "do_reschedule", event: schemas.TypeAppointmentRescheduled,
 			fields: []field{starts, ends},
 			payload: func(in *input) any {
@@ -387,14 +395,6 @@ func appointmentActions() []*action {
 				}
 				return p
 			},
-		},
-		{
-			name: "attended", title: "do_attended", event: schemas.TypeAppointmentAttended,
-			payload: func(*input) any { return &schemas.AppointmentAttended{} },
-		},
-		{
-			name: "missed", title: "do_missed", event: schemas.TypeAppointmentMissed,
-			payload: func(*input) any { return &schemas.AppointmentMissed{} },
 		},
 		{
 			name: "cancel_appointment", title: "do_cancel_apt", event: schemas.TypeAppointmentCancelled,

@@ -110,6 +110,10 @@ func TestVisitsOfAnotherDayAreFound(t *testing.T) {
 		wantNotOn(t, w.page("/offices/"+office), "À domicile")
 		wantNotOn(t, w.page("/offices/"+office+"?day=yesterday"), "À domicile")
 		wantOn(t, w.page("/offices/"+office+"/visits/"+(today+3).String()+"/"+form.Get("case")), `href="/offices/demo-1?day=`+(today+3).String())
+		void := w.formOn(w.page("/offices/"+office+"/visits/"+(today+3).String()+"/"+form.Get("case")), "void")
+		if a := w.post(office, filled(void, "reason", "test")); !strings.HasSuffix(a.Header().Get("Location"), "&day="+(today+3).String()) {
+			t.Errorf("taken back, the page goes on at %q", a.Header().Get("Location"))
+		}
 	})
 }
 
@@ -179,5 +183,28 @@ func TestAssetsAreNotListed(t *testing.T) {
 		if a := w.get("/assets/"); a.Code != http.StatusNotFound {
 			t.Errorf("%d\n%s", a.Code, a.Body)
 		}
+	})
+}
+
+func TestAnAppointmentSaysWhenItIs(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		starts := time.Date(2026, 5, 20, 8, 0, 0, 0, time.UTC)
+		for hours, want := range map[int]string{1: "mer. 20 mai 2026 à 10 h 00 – 11 h 00<", 24: "à 10 h 00 – jeu. 21 mai 2026 à 10 h 00<"} {
+			ends := starts.Add(time.Duration(hours) * time.Hour)
+			id := "cnaf.span-" + strings.Repeat("x", hours)
+			w.happens(office, "cnaf", id, &schemas.AppointmentBooked{Office: office, Operator: "cnaf", Mode: "phone", Starts: starts, Ends: &ends})
+			wantOn(t, w.page("/offices/"+office+"/cases/"+id), "<h1>Rendez-vous · mer. 20 mai 2026 à 10 h 00</h1>", want)
+		}
+	})
+}
+
+func TestATimelineTellsWhatWasAskedInOneLine(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.happens(office, office, referral, made(office, "cnaf"))
+		w.happens(office, "cnaf", referral, &schemas.ReferralReceived{OwnReference: new("D-1234")})
+		w.happens(office, "cnaf", referral, &schemas.ReviewStarted{})
+		w.happens(office, "cnaf", referral, &schemas.InformationRequested{Items: []schemas.InformationItem{{Code: "tax_notice"}, {Code: "bank_details"}}})
+		page := w.page("/offices/" + office + "/cases/" + referral)
+		wantOn(t, page, "<dt>Référence chez le destinataire</dt><dd>D-1234</dd>", "<dd>Avis d'impôt ; Relevé d'identité bancaire</dd>")
 	})
 }

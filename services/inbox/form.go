@@ -70,6 +70,8 @@ const (
 	hiddenChild     = "child"
 	hiddenVisit     = "visit"
 	hiddenOldStarts = "old_starts"
+	// hiddenDay is where a visit that is taken back stood: where the page goes on.
+	hiddenDay = "day"
 )
 
 // newID is a random id that sorts by time.
@@ -123,6 +125,8 @@ func (a *action) hiddenFields() []string {
 		list = append(list, hiddenChild)
 	case schemas.TypeAppointmentRescheduled:
 		list = append(list, hiddenOldStarts)
+	case schemas.TypeVisitVoided:
+		list = append(list, hiddenDay)
 	}
 	return list
 }

@@ -129,7 +129,8 @@ func TestOnlyAllowedActionsAreOffered(t *testing.T) {
 		{"closed long ago", desk.Case{Kind: "referral", State: "closed", From: "demo-1", To: "cnaf"}, nil},
 		{"rerouted, the child is to be handed in", desk.Case{Kind: "referral", State: "rerouted", From: "cnaf", To: "demo-1"}, []string{"child"}},
 		{"rerouted and carried on", desk.Case{Kind: "referral", State: "rerouted", From: "cnaf", To: "demo-1", HasChild: true}, nil},
-		{"an appointment", desk.Case{Kind: "appointment", State: "booked", From: "demo-1", To: "cnaf"}, []string{"reschedule", "attended", "missed", "cancel_appointment"}},
+		{"an appointment that is over", desk.Case{Kind: "appointment", State: "booked", From: "demo-1", To: "cnaf", Starts: now.UnixMilli() - 1}, []string{"attended", "missed", "reschedule", "cancel_appointment"}},
+		{"an appointment ahead", desk.Case{Kind: "appointment", State: "booked", From: "demo-1", To: "cnaf", Starts: now.UnixMilli() + 1}, []string{"reschedule", "cancel_appointment", "attended", "missed"}},
 		{"an appointment that was missed", desk.Case{Kind: "appointment", State: "missed", From: "demo-1", To: "cnaf"}, nil},
 		{"somebody else's", desk.Case{Kind: "referral", State: "made", From: "cnaf", To: "demo-2"}, nil},
 	}

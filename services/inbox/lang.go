@@ -162,12 +162,17 @@ func frenchDate(t time.Time, days, months []string) string {
 	return days[t.Weekday()] + " " + number + " " + months[t.Month()-1] + " " + strconv.Itoa(t.Year())
 }
 
+// Clock is a time of day.
+func (l lang) Clock(t time.Time) string {
+	if l == english {
+		return t.Format("15:04")
+	}
+	return t.Format("15 h 04")
+}
+
 // Moment is a day and a time of day.
 func (l lang) Moment(t time.Time) string {
-	if l == english {
-		return l.Date(t) + t.Format(", 15:04")
-	}
-	return l.Date(t) + t.Format(" à 15 h 04")
+	return l.Date(t) + l.pick(" à ", ", ") + l.Clock(t)
 }
 
 // phoneCodes are the calling codes after which a French number is dialled in ten

@@ -58,19 +58,19 @@ func (f *frame) facts(e desk.Entry) []fact {
 			say.say("f_attachments", strconv.Itoa(n))
 		}
 	case *schemas.ReferralReceived:
-		say.text("f_own_reference", p.OwnReference)
+		say.text("their_reference", p.OwnReference)
 		say.text("f_unit", p.Unit)
 	case *schemas.ReviewStarted:
 		say.text("f_unit", p.Unit)
 	case *schemas.InformationRequested:
+		var asked []string
 		for _, item := range p.Items {
-			say.code("f_items", schemas.TableInformationItem, &item.Code)
+			asked = append(asked, item.Code)
 		}
+		say.codes("f_items", schemas.TableInformationItem, asked)
 		say.day("f_due", p.Due)
 	case *schemas.InformationProvided:
-		for _, code := range p.Answered {
-			say.code("f_answered", schemas.TableInformationItem, &code)
-		}
+		say.codes("f_answered", schemas.TableInformationItem, p.Answered)
 	case *schemas.ReferralAccepted:
 		if p.PlannedDelayDays != nil {
 			say.say("f_delay", strconv.Itoa(*p.PlannedDelayDays))
@@ -131,6 +131,17 @@ func (t *teller) text(label string, v *string) {
 func (t *teller) code(label, table string, v *string) {
 	if v != nil && *v != "" {
 		t.say(label, t.f.Label(table, *v))
+	}
+}
+
+// codes says several at once.
+func (t *teller) codes(label, table string, list []string) {
+	words := make([]string, len(list))
+	for i, code := range list {
+		words[i] = t.f.Label(table, code)
+	}
+	if len(words) > 0 {
+		t.say(label, strings.Join(words, " ; "))
 	}
 }
 

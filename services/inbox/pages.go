@@ -223,6 +223,19 @@ func (f *frame) Service(code string) string {
 // At is a time in Unix milliseconds, on the office's clock.
 func (f *frame) At(ms int64) string { return f.Moment(time.UnixMilli(ms).In(f.Now.Location())) }
 
+// Span is when something starts and, if that is known, ends: the day once, if it
+// is the same.
+func (f *frame) Span(starts, ends int64) string {
+	from, to := time.UnixMilli(starts).In(f.Now.Location()), time.UnixMilli(ends).In(f.Now.Location())
+	switch {
+	case ends == 0:
+		return f.Moment(from)
+	case schemas.DayOf(from) == schemas.DayOf(to):
+		return f.Moment(from) + " – " + f.Clock(to)
+	}
+	return f.Moment(from) + " – " + f.Moment(to)
+}
+
 // Day is its day, in full.
 func (f *frame) Day(ms int64) string { return f.LongDate(time.UnixMilli(ms).In(f.Now.Location())) }
 

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -225,6 +226,9 @@ func (p *pages) showCase(f *frame, _ http.ResponseWriter, r *http.Request) (stri
 		v.Forms = append(v.Forms, f.newForm(a, c, values, nil))
 	}
 	f.Title = f.T(string(c.Kind)) + " " + c.Reference
+	if c.Kind == schemas.KindAppointment {
+		f.Title = f.T("appointment") + " · " + f.At(c.Starts)
+	}
 	f.Body = v
 	return "case.html", nil
 }
@@ -254,7 +258,19 @@ func (p *pages) allowed(c *desk.Case, office string, now time.Time) []*action {
 			list = append(list, a)
 		}
 	}
+	if c.Kind == schemas.KindAppointment && c.Starts > now.UnixMilli() {
+		// Who came is not the first question before it has begun.
+		slices.SortStableFunc(list, func(a, b *action) int { return cmp.Compare(a.whenOver(), b.whenOver()) })
+	}
 	return list
+}
+
+// whenOver is 1 for what is done once an appointment is over, else 0.
+func (a *action) whenOver() int {
+	if a.event == schemas.TypeAppointmentAttended || a.event == schemas.TypeAppointmentMissed {
+		return 1
+	}
+	return 0
 }
 
 // reference is the sheet that the person takes along. It says to whom and under
@@ -310,7 +326,7 @@ func (p *pages) showVisit(f *frame, _ http.ResponseWriter, r *http.Request) (str
 	values := visitValues(&v.VisitRecorded)
 	values.Set(hiddenEvent, newID())
 	values.Set(hiddenCase, v.Case)
-	voiding := map[string][]string{hiddenEvent: {newID()}, hiddenCase: {v.Case}}
+	voiding := map[string][]string{hiddenEvent: {newID()}, hiddenCase: {v.Case}, hiddenDay: {v.Day.String()}}
 	f.Title = f.T("visit")
 	f.Body = struct {
 		Visit         visit

@@ -146,6 +146,7 @@ var texts = map[string]text{
 	"f_themes":        {"Thématiques (une à trois)", "Themes (one to three)"},
 	"f_text":          {"Message à votre interlocuteur", "Message to the other side"},
 	"f_own_reference": {"Votre référence interne", "Your own reference"},
+	"their_reference": {"Référence chez le destinataire", "The recipient's reference"},
 	"f_unit":          {"Service ou guichet", "Unit or counter"},
 	"f_items":         {"Pièces ou renseignements demandés", "What is asked for"},
 	"f_answered":      {"Pièces ou renseignements fournis", "What is provided"},

@@ -5,7 +5,7 @@
 (function () {
   const live = document.getElementById("live");
   const news = document.getElementById("news");
-  const title = document.title;
+  let title = document.title;
 
   // load fetches a page and returns its document.
   async function load(url) {
@@ -38,6 +38,8 @@
     const focused = document.activeElement.closest("#fresh a");
     replace(fresh, "fresh");
     replace(fresh, "banner");
+    title = fresh.title;
+    count();
     if (!focused) return;
     for (const a of document.querySelectorAll("#fresh a")) if (a.getAttribute("href") === focused.getAttribute("href")) a.focus();
   }
@@ -84,13 +86,15 @@
   // tell says what has arrived, for eyes and ears, and counts it in the title of a
   // page that nobody looks at.
   let unseen = 0;
+  function count() { document.title = unseen ? "(" + unseen + ") " + title : title; }
   function tell(notice) {
     // Words that are there already are not read out again; an offer is left alone.
     news.textContent = "";
     setTimeout(() => {
       if (!news.firstChild) news.textContent = live.dataset.news + " " + notice[document.documentElement.lang];
     }, 50);
-    if (document.hidden) document.title = "(" + ++unseen + ") " + title;
+    if (document.hidden) unseen++;
+    count();
   }
 
   // listen follows the office's notices. A browser opens six connections to one
@@ -174,7 +178,7 @@
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     unseen = 0;
-    document.title = title;
+    count();
   });
 
   function find() {
