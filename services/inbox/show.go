@@ -195,6 +195,9 @@ type caseView struct {
 
 func (p *pages) showCase(f *frame, _ http.ResponseWriter, r *http.Request) (string, error) {
 	id := r.PathValue("case")
+	if _, err := schemas.ParseCaseID(id); err != nil {
+		return "", errNotFound
+	}
 	dossier, timeline, office, err := p.in.dossier(r.Context(), f.Office.ID, schemas.Dossier(id))
 	if err == nil && dossier.Find(id) == nil {
 		err = errNotFound
@@ -276,13 +279,11 @@ func (a *action) whenOver() int {
 // reference is the sheet that the person takes along. It says to whom and under
 // which reference, and nothing about the person.
 func (p *pages) reference(f *frame, _ http.ResponseWriter, r *http.Request) (string, error) {
-	id := r.PathValue("case")
-	dossier, _, _, err := p.in.dossier(r.Context(), f.Office.ID, schemas.Dossier(id))
+	c, err := p.caseOf(r.Context(), f.Office.ID, r.PathValue("case"))
 	if err != nil {
 		return "", err
 	}
-	c := dossier.Find(id)
-	if c == nil || c.Kind != schemas.KindReferral {
+	if c.Kind != schemas.KindReferral {
 		return "", errNotFound
 	}
 	f.Title = f.T("reference") + " " + c.Reference
