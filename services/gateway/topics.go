@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"sync"
@@ -115,7 +116,7 @@ func (g *Gateway) principal(topic string) auth.Principal {
 	return auth.Principal{ID: id}
 }
 
-// handle hands in one partition, batch by batch, and commits after each.
+// handle hands in one partition, step by step, and commits after each.
 func (d *topicDoor) handle(ctx context.Context, claim *broker.Claim) error {
 	offset, _, ok, err := claim.Committed(ctx)
 	if err != nil {
@@ -147,12 +148,35 @@ func (d *topicDoor) handle(ctx context.Context, claim *broker.Claim) error {
 		if batch.Next == batch.Start {
 			continue
 		}
-		if err := d.handIn(ctx, batch); err != nil {
-			return err
+		for step := range steps(batch) {
+			if err := d.handIn(ctx, step); err != nil {
+				return err
+			}
+			if err := claim.Commit(ctx, step.Next, ""); err != nil {
+				return err
+			}
 		}
-		if err := claim.Commit(ctx, batch.Next, ""); err != nil {
-			return err
+	}
+}
+
+// stepRecords bounds what is handed in between two commits, and so what is handed in
+// again after a crash, or when the partition goes to another gateway: a fetch brings
+// thousands of small records.
+const stepRecords = 500
+
+// steps cuts a batch into what goes between two commits.
+func steps(batch broker.Batch) iter.Seq[broker.Batch] {
+	return func(yield func(broker.Batch) bool) {
+		for len(batch.Records) > stepRecords {
+			step := batch
+			step.Records, batch.Records = batch.Records[:stepRecords], batch.Records[stepRecords:]
+			step.Next = batch.Records[0].Offset
+			batch.Start = step.Next
+			if !yield(step) {
+				return
+			}
 		}
+		yield(batch)
 	}
 }
 

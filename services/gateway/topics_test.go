@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,6 +227,76 @@ func TestAnAcknowledgementThatIsLostCostsARepeatAtMost(t *testing.T) {
 			t.Errorf("submissions: %v", ids)
 		}
 	})
+}
+
+func TestALongBatchIsCommittedInSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t, testView(t))
+		const n = 2*stepRecords + 7
+		for i := range n {
+			h.produce("from.offices", referral(attr("id", fmt.Sprint("ev-", i))).record(caseA))
+		}
+		var mu sync.Mutex
+		var committed []int64
+		h.kafka.Cluster.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			h.kafka.Cluster.KeepControl()
+			mu.Lock()
+			defer mu.Unlock()
+			for _, topic := range req.(*kmsg.OffsetCommitRequest).Topics {
+				for _, p := range topic.Partitions {
+					committed = append(committed, p.Offset)
+				}
+			}
+			return nil, nil, false
+		})
+		h.run()
+		h.awaitSubmission(fmt.Sprint("ev-", n-1))
+		h.wait(func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(committed) >= 3
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		if diff := cmp.Diff([]int64{stepRecords, 2 * stepRecords, n}, committed); diff != "" {
+			t.Errorf("committed offsets (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestStepsOfABatch(t *testing.T) {
+	at := func(offsets ...int64) broker.Batch {
+		b := broker.Batch{Start: offsets[0], Next: offsets[len(offsets)-1]}
+		for o := offsets[0]; o < offsets[1]; o += 2 {
+			b.Records = append(b.Records, broker.Record{Offset: o})
+		}
+		return b
+	}
+	for _, tc := range []struct {
+		name  string
+		batch broker.Batch
+		want  []int64 // where each step goes on
+	}{
+		{"a short one is one step", at(10, 20, 20), []int64{20}},
+		{"offsets without records are stepped over", broker.Batch{Start: 3, Next: 9}, []int64{9}},
+		{"what is missing between two steps belongs to the first", at(0, 2*stepRecords+2, 2000), []int64{2 * stepRecords, 2000}},
+		{"a full step is not cut", at(0, 2*stepRecords, 1000), []int64{1000}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var got []int64
+			start, records := tc.batch.Start, 0
+			for step := range steps(tc.batch) {
+				if step.Start != start {
+					t.Errorf("a step begins at %d, want %d", step.Start, start)
+				}
+				start, records = step.Next, records+len(step.Records)
+				got = append(got, step.Next)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" || records != len(tc.batch.Records) {
+				t.Errorf("%d of %d records, goes on at (-want +got):\n%s", records, len(tc.batch.Records), diff)
+			}
+		})
+	}
 }
 
 func TestANewParticipantIsHeardWithoutARestart(t *testing.T) {
