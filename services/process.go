@@ -191,7 +191,9 @@ func (d Door) Run(ctx context.Context) error {
 	if err := server.Shutdown(limit); err != nil {
 		_ = server.Close()
 	}
-	_ = <-done // http.ErrServerClosed
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 

@@ -99,8 +99,6 @@ func at(s string) time.Time {
 }
 
 // told is a story: each line is a submission and what became of it.
-//
-//go:fix inline
 type told struct {
 	claim claim
 	want  string

@@ -17,7 +17,7 @@ var channels = map[string]string{
 // code, which is the basket's own vocabulary. A part that is about several
 // themes, or about none of them, is left out: courrier, autre.
 var themes = map[string]string{
-	"activite-independante": "work_training", //nolint:misspell // French
+	"activite-independante": "work_training",
 	"emploi-formation":      "work_training",
 	"impots-argent":         "money_tax",
 	"justice":               "justice",
