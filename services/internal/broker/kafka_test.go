@@ -69,6 +69,21 @@ func TestOnApacheKafka(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		// The coordinator answers before the end of a transaction stands on the
+		// partition, on a cluster noticeably so.
+		const records, ends = 3, 3
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			r, err := b.RangeOf(t.Context(), topic, 5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Next == records+ends {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the last transaction is not over: %d", r.Next)
+			}
+		}
 		if diff := cmp.Diff([]string{"true", "true"}, values(readAll(t, b, topic, 5))); diff != "" {
 			t.Errorf("the log (-want +got):\n%s", diff)
 		}
