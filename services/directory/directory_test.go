@@ -88,7 +88,7 @@ func TestTheFirstRun(t *testing.T) {
 		settings := testSettings()
 		again := startRig(t, kafka, settings)
 		again.Directory.host.Settings.Partitions = 4
-		again.waitFor(func(*dir.Snapshot) bool { return again.host.Directory.IsReady() })
+		<-again.host.Directory.Ready()
 		err := again.begin(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "start it with 3") {
 			t.Errorf("error %v", err)
