@@ -241,8 +241,8 @@ func (w *town) reads(who string) string {
 	for {
 		answer, status, header := w.call(http.MethodGet, "/v1/mailbox?cursor="+w.cursors[who], who, "", nil)
 		var events []struct {
-			Type, Subject, Sequence, Source string
-			Data                            struct {
+			Type, Subject, Sequence, Source, Late string
+			Data                                  struct {
 				Reason       string
 				SubmissionID string `json:"submission_id"`
 			}
@@ -264,6 +264,9 @@ func (w *town) reads(who string) string {
 			}
 			if e.Data.Reason != "" {
 				line += ": " + e.Data.Reason
+			}
+			if e.Late == "true" {
+				line += " (late)"
 			}
 			told.WriteString(strings.TrimSpace(line) + "\n")
 		}
