@@ -2,12 +2,14 @@ package directory
 
 import (
 	"encoding/csv"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/relais-fr/relais/services"
 	dir "github.com/relais-fr/relais/services/internal/directory"
@@ -85,11 +87,15 @@ func TestTheFirstRun(t *testing.T) {
 	t.Run("another number of partitions is refused in a sentence", func(t *testing.T) {
 		// The hub's own topics already have their partitions; only the setting is
 		// another one.
-		settings := testSettings()
-		again := startRig(t, kafka, settings)
-		again.Directory.host.Settings.Partitions = 4
-		<-again.host.Directory.Ready()
-		err := again.begin(t.Context())
+		again := newRig(t, kafka, testSettings())
+		host := again.host
+		host.Settings.Partitions = 4
+		host.Metrics, host.HTTP = prometheus.NewRegistry(), http.NewServeMux()
+		another, err := New(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = another.begin(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "start it with 3") {
 			t.Errorf("error %v", err)
 		}

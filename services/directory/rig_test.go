@@ -40,13 +40,6 @@ func testSettings() config.Settings {
 // newRig starts a directory on the broker and waits until it serves.
 func newRig(t testing.TB, kafka *enginetest.Kafka, settings config.Settings) *rig {
 	t.Helper()
-	r := startRig(t, kafka, settings)
-	r.waitFor(func(s *dir.Snapshot) bool { _, ok := s.Setting(dir.SettingPartitions); return ok })
-	return r
-}
-
-func startRig(t testing.TB, kafka *enginetest.Kafka, settings config.Settings) *rig {
-	t.Helper()
 	b, err := broker.New(broker.Config{Brokers: []string{kafka.Addr}, Dial: kafka.Dial, Prefix: settings.Prefix})
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +75,7 @@ func startRig(t testing.TB, kafka *enginetest.Kafka, settings config.Settings) *
 		_ = r.stop()
 		_ = b.Close()
 	})
+	r.waitFor(func(s *dir.Snapshot) bool { _, ok := s.Setting(dir.SettingPartitions); return ok })
 	return r
 }
 
