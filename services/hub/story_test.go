@@ -147,6 +147,8 @@ func (w *town) do(words []string) string {
 		return ""
 	case words[1] == "reads":
 		return w.reads(words[0])
+	case words[1] == "shows":
+		return w.shows(words[0], words[2], words[3:])
 	case words[1] == "posts":
 		return w.posts(words[0], w.event(words[0], words[2:]))
 	case words[1] == "writes":
@@ -271,6 +273,37 @@ func (w *town) reads(who string) string {
 			told.WriteString(strings.TrimSpace(line) + "\n")
 		}
 	}
+}
+
+// shows tells the state of a dossier's cases, and how many outcomes led there, now or
+// as of some time ago: `d1 as of 10m ago`.
+func (w *town) shows(who, about string, asOf []string) string {
+	path := "/v1/cases/" + unalias(about)
+	if len(asOf) > 0 {
+		ago, err := time.ParseDuration(asOf[2])
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		path += "?at=" + time.Now().Add(-ago).UTC().Format(time.RFC3339Nano)
+	}
+	answer, status, _ := w.call(http.MethodGet, path, who, "", nil)
+	var told struct {
+		Cases    []struct{ Case, State string }
+		Timeline []struct{ Outcome string }
+		Code     string
+	}
+	if err := json.Unmarshal(answer, &told); err != nil {
+		w.t.Fatal(err)
+	}
+	if status != http.StatusOK {
+		return fmt.Sprintf("%d %s\n", status, told.Code)
+	}
+	var lines strings.Builder
+	for _, c := range told.Cases {
+		fmt.Fprintf(&lines, "%s %s\n", realias(c.Case), c.State)
+	}
+	fmt.Fprintf(&lines, "after %d outcomes\n", len(told.Timeline))
+	return lines.String()
 }
 
 func (w *town) call(method, path, who, contentType string, body []byte, headers ...string) ([]byte, int, http.Header) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -20,14 +22,19 @@ import (
 const caseTimeout = 30 * time.Second
 
 // history is the answer of GET /v1/cases/{case}: the dossier's whole story, as
-// the log tells it. What is sealed stays out.
+// the log tells it, or its story up to a time. What is sealed stays out.
 type history struct {
-	Case     string       `json:"case"`
-	Dossier  string       `json:"dossier"`
+	Case    string `json:"case"`
+	Dossier string `json:"dossier"`
+	// At is the time asked for; nothing received later is told.
+	At       string       `json:"at,omitempty"`
 	Rules    int          `json:"rules"`
 	Sequence int64        `json:"sequence"`
 	Cases    []caseStatus `json:"cases"`
 	Timeline []step       `json:"timeline"`
+
+	// begun is when the dossier's first outcome was received.
+	begun string
 }
 
 type caseStatus struct {
@@ -69,9 +76,14 @@ func (l *Ledger) serveCase(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, problem.From(err))
 		return
 	}
+	at, err := momentOf(r)
+	if err != nil {
+		problem.Write(w, problem.New(schemas.ReasonMalformed, err.Error()))
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), caseTimeout)
 	defer cancel()
-	h, d, err := l.history(ctx, r.PathValue("case"))
+	h, d, err := l.history(ctx, r.PathValue("case"), at)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		problem.Write(w, problem.New(schemas.ReasonNotReady, "reading the log took too long"))
@@ -80,6 +92,8 @@ func (l *Ledger) serveCase(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, problem.New(problem.CodeInternal, ""))
 	case d == nil || !maySee(principal, d):
 		problem.Write(w, problem.New(problem.CodeNotFound, "no such case, or not one of yours"))
+	case len(h.Cases) == 0:
+		problem.Write(w, problem.New(problem.CodeNotFound, "at "+h.At+" there was no such case yet: the dossier's first outcome was received at "+h.begun))
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
@@ -90,47 +104,88 @@ func (l *Ledger) serveCase(w http.ResponseWriter, r *http.Request) {
 
 func maySee(p auth.Principal, d *dossier) bool { return p.IsAdmin() || d.hasParty(p.ID) }
 
-// history folds one dossier from the log: the state is what the outcomes made it.
-func (l *Ledger) history(ctx context.Context, id string) (*history, *dossier, error) {
+// momentOf reads the parameter at: a time as of which to tell, none for now.
+func momentOf(r *http.Request) (time.Time, error) {
+	text := r.URL.Query().Get("at")
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("at: %q is no time such as 2026-05-14T09:30:00Z or 2026-05-14T11:30:00+02:00", text)
+	}
+	return at, nil
+}
+
+// history folds one dossier from the log: the state is what the outcomes made it,
+// those received up to at where a time is given. The dossier returned is the one
+// of now, by which it is known who may look; nil where there is no such case.
+func (l *Ledger) history(ctx context.Context, id string, at time.Time) (*history, *dossier, error) {
 	name := schemas.Dossier(id)
-	partition := broker.PartitionOf([]byte(name), l.host.Settings.Partitions)
-	ranges, err := l.host.Broker.Ranges(ctx, l.recorded)
+	h := &history{Case: id, Dossier: name, Cases: []caseStatus{}, Timeline: []step{}}
+	limit := int64(math.MaxInt64)
+	if !at.IsZero() {
+		limit, h.At = at.UnixMilli(), at.UTC().Format(time.RFC3339Nano)
+	}
+	now, then := new(dossier), new(dossier)
+	err := l.eachOutcome(ctx, name, func(out *outcome) {
+		apply(now, out)
+		if h.begun == "" {
+			h.begun = formatMillis(out.Received)
+		}
+		// Within a dossier these times never go back, so that what is told is what
+		// stood then.
+		if out.Received <= limit {
+			apply(then, out)
+			h.Timeline = append(h.Timeline, out.step())
+		}
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	h := &history{Case: id, Dossier: name, Cases: []caseStatus{}, Timeline: []step{}}
-	d, highest := new(dossier), int64(-1)
+	if now.find(id) == nil {
+		return h, nil, nil
+	}
+	h.Rules, h.Sequence = then.Rules, then.Sequence
+	if then.find(id) != nil {
+		for _, c := range then.Cases {
+			h.Cases = append(h.Cases, statusOf(c))
+		}
+	}
+	return h, now, nil
+}
+
+// eachOutcome reads a dossier's outcomes from the beginning of its partition,
+// each once.
+func (l *Ledger) eachOutcome(ctx context.Context, dossier string, tell func(*outcome)) error {
+	partition := broker.PartitionOf([]byte(dossier), l.host.Settings.Partitions)
+	end, err := l.host.Broker.RangeOf(ctx, l.recorded, partition)
+	if err != nil {
+		return err
+	}
+	highest := int64(-1)
 	cursor := l.host.Broker.Cursor(l.recorded, partition, 0)
-	for next := int64(0); next < ranges[partition].Next; {
+	for next := int64(0); next < end.Next; {
 		batch, err := cursor.Fetch(ctx)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
 		next = batch.Next
 		for _, r := range batch.Records {
-			if string(r.Key) != name {
+			if string(r.Key) != dossier {
 				continue
 			}
 			out, err := l.outcomes.read(ctx, r)
 			if err != nil {
-				return nil, nil, err
+				return err
 			}
-			if out.Place.Offset <= highest {
-				continue
+			if out.Place.Offset > highest {
+				highest = out.Place.Offset
+				tell(out)
 			}
-			highest = out.Place.Offset
-			apply(d, out)
-			h.Timeline = append(h.Timeline, out.step())
 		}
 	}
-	if d.find(id) == nil {
-		return h, nil, nil
-	}
-	h.Rules, h.Sequence = d.Rules, d.Sequence
-	for _, c := range d.Cases {
-		h.Cases = append(h.Cases, statusOf(c))
-	}
-	return h, d, nil
+	return nil
 }
 
 func statusOf(c kase) caseStatus {
