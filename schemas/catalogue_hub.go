@@ -35,14 +35,16 @@ func hubEntries() []Entry {
 			},
 		},
 		{
-			Name: "DeliveryChanged", Dossier: "none; its key is place and recipient", Senders: onlyHub,
+			Name: "DeliveryChanged", Dossier: "none; its key is place and recipient", Senders: onlyHub, Recipients: []Role{RoleAddressee},
 			NameFR: "Remise mise à jour", NameEN: "Delivery changed",
-			French:  "Une étape d'un événement sur le chemin d'un destinataire.",
-			English: "One step of one event on its way to one recipient.",
+			French:  "Une étape d'un événement sur le chemin d'un destinataire ; ce qui n'est pas remis est signalé à l'émetteur.",
+			English: "One step of one event on its way to one recipient; what is not delivered is reported to its sender.",
 			New:     func() any { return new(DeliveryChanged) },
 			Example: &DeliveryChanged{
-				Place: examplePlace, Recipient: "cnaf", State: "retrying", Channel: "webhook", Attempt: 2,
-				EventID: "0198f3c2-6a41-7c3e-9b1d-2f4c8a7e5d11", ErrorCode: new("http_503"), NextAttempt: new(exampleTime(14, 9, 32)), LatencyMillis: new(int64(61_250)),
+				Place: examplePlace, Recipient: "cnaf", State: DeliveryRetrying, Channel: ChannelWebhook, Attempt: 2,
+				EventSource: Source("fs-563", "page"), EventID: "0198f3c2-6a41-7c3e-9b1d-2f4c8a7e5d11", EventType: TypeReferralMade,
+				Subject: exampleReferral, Sender: new("offices/fs-563"), Reason: new(DeliveryUnavailable), ErrorCode: new("http_503"),
+				Since: exampleTime(14, 9, 30), NextAttempt: new(exampleTime(14, 9, 32)), LatencyMillis: new(int64(61_250)), RecordedOffset: new(int64(1050)),
 			},
 		},
 		{

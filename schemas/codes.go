@@ -55,6 +55,7 @@ const (
 	TableHubRefusalReason   = "hub_refusal_reason"
 	TableDeliveryState      = "delivery_state"
 	TableDeliveryChannel    = "delivery_channel"
+	TableDeliveryReason     = "delivery_reason"
 	TableSensitivity        = "sensitivity"
 	TablePurpose            = "purpose"
 	TableRetention          = "retention"

@@ -15,19 +15,45 @@ func hubTables() []Table {
 		}},
 		hubRefusalTable(),
 		{Name: TableDeliveryState, French: "État d'une remise", English: "State of a delivery", Codes: []Code{
-			{Name: "queued", French: "En attente", English: "Queued"},
-			{Name: "delivered", French: "Remise", English: "Delivered"},
-			{Name: "acknowledged", French: "Prise en compte", English: "Acknowledged"},
-			{Name: "retrying", French: "Nouvel essai en cours", English: "Retrying"},
-			{Name: "dead", French: "Non remise", English: "Not deliverable"},
-			{Name: "redriven", French: "Relancée", English: "Redriven"},
-			{Name: "suppressed", French: "Supprimée (mandat révoqué ou données effacées)", English: "Suppressed (mandate revoked, or erased)"},
+			{Name: DeliveryQueued, French: "En attente", English: "Queued"},
+			{Name: DeliveryDelivered, French: "Remise", English: "Delivered"},
+			{Name: DeliveryAcknowledged, French: "Prise en compte", English: "Acknowledged"},
+			{Name: DeliveryRetrying, French: "Nouvel essai en cours", English: "Retrying"},
+			{Name: DeliveryDead, French: "Non remise", English: "Not deliverable"},
+			{Name: DeliveryRedriven, French: "Relancée", English: "Redriven"},
+			{Name: DeliverySuppressed, French: "Supprimée (mandat révoqué ou données effacées)", English: "Suppressed (mandate revoked, or erased)"},
 		}},
 		{Name: TableDeliveryChannel, French: "Canal de remise", English: "Way of a delivery", Codes: []Code{
-			{Name: "kafka", French: "Kafka", English: "Kafka"},
-			{Name: "webhook", French: "Appel HTTP (webhook)", English: "Webhook"},
-			{Name: "mailbox", French: "Boîte aux lettres HTTP", English: "HTTP mailbox"},
-			{Name: "page", French: "Page de l'accueil", English: "The office's page"},
+			{Name: ChannelKafka, French: "Kafka", English: "Kafka"},
+			{Name: ChannelWebhook, French: "Appel HTTP (webhook)", English: "Webhook"},
+			{Name: ChannelMailbox, French: "Boîte aux lettres HTTP", English: "HTTP mailbox"},
+			{Name: ChannelPage, French: "Page de l'accueil", English: "The office's page"},
+		}},
+		{Name: TableDeliveryReason, French: "Motif de l'état d'une remise", English: "Why a delivery is in its state", Codes: []Code{
+			{
+				Name: DeliveryTopicGone, French: "Le destinataire n'est plus raccordé : sa file n'existe plus.", English: "The recipient is not connected any more: its topic is gone.",
+				RemedyFR: "Rien à redéposer : tout lui sera remis, dans l'ordre, quand sa file sera rétablie.", RemedyEN: "Nothing to hand in again: it gets all of it, in order, once its topic is back.",
+			},
+			{
+				Name: DeliveryRefused, French: "La file du destinataire n'a pas accepté l'événement.", English: "The recipient's topic did not take the event.",
+				RemedyFR: "Prévenez l'administrateur du hub, qui peut relancer la remise.", RemedyEN: "Tell the hub's administrator, who can redrive the delivery.",
+			},
+			{
+				Name: DeliveryUnavailable, French: "Le destinataire ne répond pas pour l'instant.", English: "The recipient does not answer at present.",
+				RemedyFR: "Rien à faire : la remise est tentée jusqu'à ce qu'elle réussisse.", RemedyEN: "Nothing to do: it is tried until it succeeds.",
+			},
+			{
+				Name: DeliveryUnreadable, French: "L'événement n'a pas pu être lu pour être remis.", English: "The event could not be read to be delivered.",
+				RemedyFR: "Prévenez l'administrateur du hub.", RemedyEN: "Tell the hub's administrator.",
+			},
+			{
+				Name: DeliveryNotCollected, French: "Le destinataire n'a pas encore récupéré l'événement, qui sera bientôt supprimé.", English: "The recipient has not collected the event yet, and it is soon deleted.",
+				RemedyFR: "Prenez contact avec le destinataire par une autre voie si la demande est pressante.", RemedyEN: "Reach the recipient by another way if it cannot wait.",
+			},
+			{
+				Name: DeliveryDeleted, French: "L'événement a été supprimé sans avoir été récupéré par le destinataire.", English: "The event was deleted before the recipient collected it.",
+				RemedyFR: "Prenez contact avec le destinataire ; il peut demander au hub de lui remettre de nouveau ses événements.", RemedyEN: "Reach the recipient; it can ask the hub for a replay of its events.",
+			},
 		}},
 	}
 }

@@ -44,11 +44,62 @@ type DeliveryChanged struct {
 	Channel   string `avro:"channel" json:"channel"`
 	Attempt   int    `avro:"attempt" json:"attempt"`
 
-	EventID     string     `avro:"event_id" json:"event_id"`
-	ErrorCode   *string    `avro:"error_code" json:"error_code,omitempty"`
+	EventSource string `avro:"event_source" json:"event_source"`
+	EventID     string `avro:"event_id" json:"event_id"`
+	EventType   string `avro:"event_type" json:"event_type"`
+	Subject     string `avro:"subject" json:"subject"`
+	// Sender is whom to tell of it, as ledger and router name parties: `cnaf`,
+	// or `offices/demo-1`. Nobody when it is nil.
+	Sender *string `avro:"sender" json:"sender,omitempty"`
+
+	// Reason is one of the codes of the table delivery_reason.
+	Reason    *string `avro:"reason" json:"reason,omitempty"`
+	ErrorCode *string `avro:"error_code" json:"error_code,omitempty"`
+	// Since is when the recipient's copy was written, or since when it could not
+	// be; Deleted is when retention deletes that copy, or did.
+	Since       time.Time  `avro:"since" json:"since"`
+	Deleted     *time.Time `avro:"deleted" json:"deleted,omitempty"`
 	NextAttempt *time.Time `avro:"next_attempt" json:"next_attempt,omitempty"`
 	// LatencyMillis is from receivedtime to this step, in milliseconds.
 	LatencyMillis *int64 `avro:"latency_millis" json:"latency_millis,omitempty"`
+	// RecordedOffset is where the event is on relais.recorded, on the partition
+	// of its place.
+	RecordedOffset *int64 `avro:"recorded_offset" json:"recorded_offset,omitempty"`
+}
+
+// States of a delivery, codes of the table delivery_state.
+const (
+	DeliveryQueued       = "queued"
+	DeliveryDelivered    = "delivered"
+	DeliveryAcknowledged = "acknowledged"
+	DeliveryRetrying     = "retrying"
+	DeliveryDead         = "dead"
+	DeliveryRedriven     = "redriven"
+	DeliverySuppressed   = "suppressed"
+)
+
+// Why a delivery is not as it should be, codes of the table delivery_reason.
+const (
+	DeliveryTopicGone    = "topic_gone"
+	DeliveryRefused      = "refused"
+	DeliveryUnavailable  = "unavailable"
+	DeliveryUnreadable   = "unreadable"
+	DeliveryNotCollected = "not_collected"
+	DeliveryDeleted      = "deleted_uncollected"
+)
+
+// Ways of a delivery, codes of the table delivery_channel.
+const (
+	ChannelKafka   = "kafka"
+	ChannelWebhook = "webhook"
+	ChannelMailbox = "mailbox"
+	ChannelPage    = "page"
+)
+
+// Undelivered says whether the sender is to be told: the recipient will not have
+// the event, or has not collected it and soon cannot.
+func (d *DeliveryChanged) Undelivered() bool {
+	return d.State == DeliveryDead || d.Reason != nil && *d.Reason == DeliveryNotCollected
 }
 
 // StatementIssued is the hub's signed account, to one participant, of what was

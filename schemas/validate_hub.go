@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"math"
+	"strings"
 
 	"github.com/relais-fr/relais/schemas/internal/personal"
 )
@@ -54,13 +55,25 @@ func (c *checker) deliveryChanged(p *DeliveryChanged) {
 	c.code("state", TableDeliveryState, p.State)
 	c.code("channel", TableDeliveryChannel, p.Channel)
 	c.between("attempt", int64(p.Attempt), 0, math.MaxInt32)
-	c.id("event_id", p.EventID)
+	c.text("event_source", p.EventSource, MaxHeaderBytes)
+	c.text("event_id", p.EventID, MaxHeaderBytes)
+	c.text("event_type", p.EventType, MaxHeaderBytes)
+	c.text("subject", p.Subject, MaxHeaderBytes)
+	if p.Sender != nil {
+		c.id("sender", strings.TrimPrefix(*p.Sender, OfficesParticipant+"/"))
+	}
+	c.optCode("reason", TableDeliveryReason, p.Reason)
 	if p.ErrorCode != nil && !personal.CodeShaped(*p.ErrorCode) {
 		c.faultIn("error_code", *p.ErrorCode, "it is not a code such as http_503")
 	}
+	c.time("since", p.Since)
+	c.optTime("deleted", p.Deleted)
 	c.optTime("next_attempt", p.NextAttempt)
 	if p.LatencyMillis != nil {
 		c.between("latency_millis", *p.LatencyMillis, 0, math.MaxInt64)
+	}
+	if p.RecordedOffset != nil {
+		c.between("recorded_offset", *p.RecordedOffset, 0, math.MaxInt64)
 	}
 }
 
