@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/enginetest"
 )
 
 // smallDisk is a file system of that many bytes, or the end of the test where
@@ -21,10 +21,7 @@ func smallDisk(t *testing.T, size int) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("relais-test", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		if strings.Contains(os.Getenv("RELAIS_REQUIRE"), "disk") {
-			t.Fatalf("a small file system is required and cannot be mounted: %v", err)
-		}
-		t.Skipf("the behaviour on a full disk is not shown: mounting a small file system needs root (%v)", err)
+		enginetest.Lacking(t, "disk", fmt.Sprintf("mounting a small file system needs root: %v", err))
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {

@@ -2,25 +2,19 @@ package hub
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/enginetest"
 )
 
 // kcat runs kcat against the broker with input, and returns what it printed.
 func kcat(t *testing.T, e *Embedded, input string, args ...string) string {
 	t.Helper()
-	path, err := exec.LookPath("kcat")
-	if err != nil {
-		if strings.Contains(os.Getenv("RELAIS_REQUIRE"), "kcat") {
-			t.Fatal("kcat is required and not installed")
-		}
-		t.Skip("that kcat can use the embedded broker is not shown: kcat is not installed")
-	}
+	path := enginetest.Program(t, "kcat")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, append([]string{"-q", "-b", e.KafkaAddr()}, args...)...)

@@ -3,14 +3,14 @@ package store_test
 import (
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/relais-fr/relais/services/internal/enginetest"
 )
 
 // onEachEngine runs a test on the embedded Redis and, where it is installed, on
@@ -36,13 +36,7 @@ func newClient(t testing.TB, addr string) redis.UniversalClient {
 
 func startRedis(t *testing.T) (addr string) {
 	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		if strings.Contains(os.Getenv("RELAIS_REQUIRE"), "redis") {
-			t.Fatalf("RELAIS_REQUIRE asks for redis: %v", err)
-		}
-		t.Skip("redis-server is not installed: only the embedded Redis is tested")
-	}
+	binary := enginetest.Program(t, "redis", "redis-server")
 	// Another process may take the port between our asking for a free one and the
 	// server's start, so a server that ends at once is started again.
 	for range 5 {

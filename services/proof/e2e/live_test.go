@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services/internal/enginetest"
 )
 
 const (
@@ -45,7 +46,7 @@ func tries(t *testing.T) int {
 func TestReferralComesOntoThePage(t *testing.T) {
 	n := tries(t)
 	t.Run("by kcat, started for each", func(t *testing.T) {
-		kcat := program(t, "kcat", "kcat", "kafkacat")
+		kcat := enginetest.Program(t, "kcat", "kcat", "kafkacat")
 		h, p := watchOffice(t, "demo-1")
 		var whole, fromExit []time.Duration
 		for range n {

@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +26,7 @@ import (
 	// The hub is built by a command that go test's cache does not see through: with
 	// this it runs the tests again when the hub has changed.
 	_ "github.com/relais-fr/relais/services/hub"
+	"github.com/relais-fr/relais/services/internal/enginetest"
 )
 
 // hubProgram is the built cmd/hub.
@@ -107,7 +107,7 @@ func theHub(t *testing.T) *hub {
 // theBrowser is the browser that tests share, each with pages of its own.
 func theBrowser(t *testing.T) *browser {
 	t.Helper()
-	path := program(t, "chromium", "chromium", "chromium-browser", "google-chrome")
+	path := enginetest.Program(t, "chromium", "chromium", "chromium-browser", "google-chrome")
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.browser == nil {
@@ -132,39 +132,16 @@ func (s *sharedProcesses) end() error {
 	return errors.Join(problems...)
 }
 
-// lacking skips the test for want of a tool, or fails it where RELAIS_REQUIRE
-// says that the tool is there.
-func lacking(t *testing.T, tool, why string) {
-	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("RELAIS_REQUIRE"), ","), tool) {
-		t.Fatalf("RELAIS_REQUIRE names %s, but %s", tool, why)
-	}
-	t.Skip(why)
-}
-
-// program is the path of a tool's program, by the first of its names that is
-// there.
-func program(t *testing.T, tool string, names ...string) string {
-	t.Helper()
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	lacking(t, tool, tool+" is not installed")
-	return ""
-}
-
 // python is an interpreter that has confluent_kafka.
 func python(t *testing.T) string {
 	t.Helper()
 	path := os.Getenv("RELAIS_PYTHON")
 	if path == "" {
-		path = program(t, "python", "python3")
+		path = enginetest.Program(t, "python", "python3")
 	}
 	check := exec.CommandContext(t.Context(), path, "-c", "import confluent_kafka.schema_registry.avro")
 	if out, err := check.CombinedOutput(); err != nil {
-		lacking(t, "python", fmt.Sprintf("%s has no confluent_kafka with Avro (%v): %s", path, err, lastLines(out, 1)))
+		enginetest.Lacking(t, "python", fmt.Sprintf("%s has no confluent_kafka with Avro (%v): %s", path, err, lastLines(out, 1)))
 	}
 	return path
 }

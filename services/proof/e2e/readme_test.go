@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/relais-fr/relais/services/internal/enginetest"
 )
 
 // block is a block of shell lines in the README, and the heading it stands under.
@@ -53,12 +56,12 @@ func TestReadmeWordByWord(t *testing.T) {
 		t.Skip("the README's lines build without the race detector")
 	}
 	for _, tool := range []string{"kcat", "curl", "go"} {
-		program(t, tool, tool)
+		enginetest.Program(t, tool)
 	}
 	for _, address := range []string{"127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:9092"} {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
-			t.Skipf("the README's ports are not free: %v", err)
+			enginetest.Lacking(t, "ports", fmt.Sprintf("the README's ports are not free: %v", err))
 		}
 		_ = l.Close()
 	}
