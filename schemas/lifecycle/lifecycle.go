@@ -121,36 +121,40 @@ func (e *NotAllowed) Error() string {
 // the hats and received at the given time. It never returns Same or Before. The
 // error is a *NotAllowed.
 func (m *Machine) Next(c Case, event string, hats Hat, at time.Time) (State, error) {
-	refused := &NotAllowed{Event: event, State: c.State, Why: m.whyNot(c, event)}
-	for _, a := range m.Arrows {
+	why := ""
+	for i := range m.Arrows {
+		a := &m.Arrows[i]
 		if a.Event != event || !a.leaves(c.State) {
 			continue
 		}
 		since := at.Sub(c.Since)
 		switch {
 		case a.By&hats == 0:
-			refused.Why = "only the " + m.whoMay(c, event) + " may send it"
+			why = "only the " + m.whoMay(c, event) + " may send it"
 		case a.Within > 0 && since > a.Within:
-			refused.Why = fmt.Sprintf("it is allowed for %d days only", int(a.Within.Hours()/24))
+			why = fmt.Sprintf("it is allowed for %d days only", int(a.Within.Hours()/24))
 		case a.After > 0 && since < a.After:
-			refused.Why = fmt.Sprintf("it is allowed after %d hours only", int(a.After.Hours()))
+			why = fmt.Sprintf("it is allowed after %d hours only", int(a.After.Hours()))
 		case a.Childless && c.HasChild:
-			refused.Why = "a child referral carries the case on"
+			why = "a child referral carries the case on"
 		default:
 			return a.target(c), nil
 		}
 	}
-	return "", refused
+	if why == "" {
+		why = m.whyNot(c, event)
+	}
+	return "", &NotAllowed{Event: event, State: c.State, Why: why}
 }
 
-func (a Arrow) leaves(s State) bool {
+func (a *Arrow) leaves(s State) bool {
 	if s == "" {
 		return len(a.From) == 0
 	}
 	return slices.Contains(a.From, s)
 }
 
-func (a Arrow) target(c Case) State {
+func (a *Arrow) target(c Case) State {
 	switch a.To {
 	case Same:
 		return c.State

@@ -52,7 +52,7 @@ func (o *owner) load(ctx context.Context, names iter.Seq[string]) (map[string]*d
 	}
 	for i, key := range keys {
 		if dossiers[key], err = decodeDossier(values[i]); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("dossier %s: %w", key, err)
 		}
 	}
 	return dossiers, nil
@@ -86,11 +86,7 @@ func (o *owner) commit(ctx context.Context, dossiers map[string]*dossier, last b
 		if !d.known() {
 			continue
 		}
-		data, err := d.encode()
-		if err != nil {
-			return fmt.Errorf("store a dossier: %w", err)
-		}
-		ops = append(ops, store.Set(name, data))
+		ops = append(ops, store.Set(name, d.encode()))
 	}
 	to := store.Position{Next: last.Offset + 1, Highest: highest, Mark: mark(last)}
 	if err := o.projection.Commit(ctx, o.partition, o.at, to, ops); err != nil {

@@ -298,11 +298,7 @@ func TestADossierComesBackFromTheStoreAsItWas(t *testing.T) {
 	d := openDesk(t)
 	d.hand(claim{by: "demo-1", id: "e1", subject: "d1", payload: referral("demo-1", "cnaf")})
 	d.hand(claim{by: "cnaf", id: "e2", subject: "d1", payload: &schemas.ReferralReceived{}})
-	data, err := d.dossier.encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := decodeDossier(data)
+	back, err := decodeDossier(d.dossier.encode())
 	if err != nil {
 		t.Fatal(err)
 	}

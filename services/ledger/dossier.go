@@ -1,8 +1,6 @@
 package ledger
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -10,78 +8,61 @@ import (
 	"github.com/relais-fr/relais/schemas/lifecycle"
 )
 
-// stateFormat is the format of a stored dossier. A state of another format
-// counts as absent, so that a build that changes dossier must change it.
-const stateFormat = "1"
-
 // dossier is all that a decision knows besides the submission. Its zero value is
 // a dossier that nobody has opened. Decisions read it; only apply changes it.
 type dossier struct {
 	// Rules is the highest rules version that has judged it.
-	Rules int `json:"r,omitempty"`
+	Rules int
 	// Sequence counts its facts.
-	Sequence int64 `json:"n,omitempty"`
+	Sequence int64
 	// Last is the receivedtime of its last outcome, in Unix milliseconds.
-	Last  int64  `json:"t,omitempty"`
-	Cases []kase `json:"c,omitempty"`
+	Last  int64
+	Cases []kase
 	// Seen are the submissions that are remembered.
-	Seen []seen `json:"s,omitempty"`
+	Seen []seen
 }
 
 // kase is a case: `case` is Go's word.
 type kase struct {
-	ID          string          `json:"i"`
-	Kind        schemas.Kind    `json:"k"`
-	State       lifecycle.State `json:"st"`
-	Interrupted lifecycle.State `json:"in,omitempty"`
+	ID          string
+	Kind        schemas.Kind
+	State       lifecycle.State
+	Interrupted lifecycle.State
 	// Since is when State was entered, in Unix milliseconds of receivedtime.
-	Since int64 `json:"si"`
+	Since int64
 	// Opened, Entered and Paused are the places that clocks may name as what
 	// started them: the fact that opened the case (or reopened it), the one that
 	// led to State, and the one that led to the state that was interrupted.
-	Opened  string `json:"o"`
-	Entered string `json:"e,omitempty"`
-	Paused  string `json:"p,omitempty"`
+	Opened  string
+	Entered string
+	Paused  string
 
 	// Sender and Recipient are the parties: from and to of a referral, operator
 	// and office of an appointment, the office of a visit (Sender).
-	Sender          string `json:"f"`
-	Recipient       string `json:"to,omitempty"`
-	SenderOffice    bool   `json:"fo,omitempty"`
-	RecipientOffice bool   `json:"too,omitempty"`
+	Sender          string
+	Recipient       string
+	SenderOffice    bool
+	RecipientOffice bool
 
 	// Child is the case id that ReferralRerouted announced, Competent whom it
 	// named, HasChild whether that child has been opened.
-	Child     string `json:"ch,omitempty"`
-	Competent string `json:"co,omitempty"`
-	HasChild  bool   `json:"hc,omitempty"`
+	Child     string
+	Competent string
+	HasChild  bool
 	// Referral is the referral that an appointment belongs to, Starts its start
 	// in Unix milliseconds.
-	Referral string `json:"re,omitempty"`
-	Starts   int64  `json:"at,omitempty"`
+	Referral string
+	Starts   int64
 }
 
 // seen is a remembered submission and its outcome.
 type seen struct {
-	Source string `json:"s"`
-	ID     string `json:"i"`
-	Digest []byte `json:"d"`
-	Place  string `json:"p"`
+	Source string
+	ID     string
+	Digest []byte
+	Place  string
 	// Reason is empty for a fact.
-	Reason schemas.Reason `json:"r,omitempty"`
-}
-
-func (d *dossier) encode() ([]byte, error) { return json.Marshal(d) }
-
-func decodeDossier(data []byte) (*dossier, error) {
-	d := new(dossier)
-	if len(data) == 0 {
-		return d, nil
-	}
-	if err := json.Unmarshal(data, d); err != nil {
-		return nil, fmt.Errorf("read a stored dossier: %w", err)
-	}
-	return d, nil
+	Reason schemas.Reason
 }
 
 func (d *dossier) find(id string) *kase {

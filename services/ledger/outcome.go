@@ -206,11 +206,11 @@ func apply(d *dossier, out *outcome) {
 		}
 		applyFact(d, out.Fact, out.Received)
 		d.Sequence = out.Sequence
-		d.Seen = append(d.Seen, seen{Source: out.Fact.Source, ID: out.Fact.ID, Digest: out.Fact.Digest, Place: out.Place.String()})
+		d.remember(seen{Source: out.Fact.Source, ID: out.Fact.ID, Digest: out.Fact.Digest, Place: out.Place.String()})
 	case out.Refusal != nil:
 		reason := schemas.Reason(out.Refusal.Reason)
 		if rememberable(reason) {
-			d.Seen = append(d.Seen, seen{
+			d.remember(seen{
 				Source: out.Refusal.SubmissionSource, ID: out.Refusal.SubmissionID, Digest: out.Refusal.Digest,
 				Place: out.Place.String(), Reason: reason,
 			})
@@ -218,6 +218,11 @@ func apply(d *dossier, out *outcome) {
 	}
 	if len(d.Cases) > 0 {
 		d.Last = max(d.Last, out.Received)
+	}
+	if !d.known() {
+		// It is not kept, so that nothing of it may tell a later decision of the
+		// same step from one of the next.
+		*d = dossier{}
 	}
 }
 
