@@ -1,0 +1,217 @@
+package defect
+
+const (
+	ledger   = "services/ledger/"
+	router   = "services/router/"
+	gateway  = "services/gateway/"
+	store    = "services/internal/store/"
+	brokered = "services/internal/broker/"
+)
+
+// All are the defects, by the clause that they break.
+func All() []Defect {
+	return []Defect{
+		{
+			Name:   "fold-left-out",
+			Clause: "An owner's state comes from folding what is recorded, not only its place in the log.",
+			Edits: []Edit{{
+				ledger + "owner.go",
+				"	return o.applyAll(ctx, records[len(records)-1], applied)\n",
+				"	return o.commit(ctx, nil, records[len(records)-1], highest)\n",
+			}},
+		},
+		{
+			Name:   "reads-not-compared",
+			Clause: "Reads that a decision rests on fetch state and position together, and compare.",
+			Edits: []Edit{{
+				store + "projection.go",
+				"	if !same {\n		return nil, p.moved(\"get\", partition)\n	}\n",
+				"	_ = same\n",
+			}},
+		},
+		{
+			Name:   "writes-not-compared",
+			Clause: "Writes to the store are a compare-and-set on the position.",
+			Edits: []Edit{{
+				store + "script.go",
+				"elseif stored ~= ARGV[1] then\n  return 0\nend",
+				"end",
+			}},
+		},
+		{
+			Name:   "base-offset-not-checked",
+			Clause: "If an acknowledgement's base offset is not the end it knew, somebody else wrote: it folds again.",
+			Edits: []Edit{{
+				ledger + "judge.go",
+				"		case err == nil && base != o.at.Next:\n			return errFoldAgain\n",
+				"",
+			}, {
+				ledger + "judge.go",
+				"		base, err := o.host.Broker.ProduceBatch(",
+				"		_, err := o.host.Broker.ProduceBatch(",
+			}},
+		},
+		{
+			Name:   "unknown-fate-taken-for-written",
+			Clause: "A request of unknown fate is repeated unchanged before anything later is sent.",
+			Edits: []Edit{{
+				ledger + "judge.go",
+				"		if !sleep(ctx, wait) {\n			return ctx.Err()\n		}\n	}\n}\n\n// produceHalves",
+				"		if wait > 0 {\n			return nil\n		}\n	}\n}\n\n// produceHalves",
+			}},
+		},
+		{
+			Name:   "memory-kept",
+			Clause: "On a mismatch nothing is written, and memory is dropped.",
+			Edits: []Edit{{
+				ledger + "owner.go",
+				"	fromBeginning bool\n}",
+				"	fromBeginning bool\n	kept          map[string]*dossier\n}",
+			}, {
+				ledger + "batch.go",
+				"	for i, key := range keys {\n		if dossiers[key], err",
+				"	if o.kept == nil {\n		o.kept = dossiers\n	}\n	for i, key := range keys {\n" +
+					"		if d := o.kept[key]; d != nil {\n			dossiers[key] = d\n			continue\n		}\n		defer func() { o.kept[key] = dossiers[key] }()\n" +
+					"		if dossiers[key], err",
+			}},
+		},
+		{
+			Name:   "position-apart",
+			Clause: "A projection's effects and its position are written in one transaction.",
+			Edits: []Edit{{
+				store + "script.go",
+				"redis.call('SET', KEYS[1], ARGV[2])\nreturn 1",
+				"return 1",
+			}, {
+				store + "projection.go",
+				"	if done == 0 {\n		return p.moved(\"commit to\", partition)\n	}\n	return nil\n",
+				"	if done == 0 {\n		return p.moved(\"commit to\", partition)\n	}\n	return p.store.client.Set(ctx, p.store.positionKey(at), args[1], 0).Err()\n",
+			}},
+		},
+		{
+			Name:   "wall-clock",
+			Clause: "A decision uses the dossier's state and the submission only, never the wall clock.",
+			Edits: []Edit{{
+				ledger + "decide.go",
+				"func clamp(d *dossier, s *submission) int64 { return max(d.Last, s.Received) }",
+				"func clamp(d *dossier, _ *submission) int64 { return max(d.Last, time.Now().UnixMilli()) }",
+			}},
+		},
+		{
+			Name:   "ids-burnt",
+			Clause: "A gateway's verdict, not_a_party, hub_error and not yet due are recorded but not remembered.",
+			Edits: []Edit{{
+				ledger + "apply.go",
+				"	return reason == schemas.ReasonTransitionNotAllowed\n",
+				"	return reason != \"\"\n",
+			}},
+		},
+		{
+			Name:   "ids-forgotten",
+			Clause: "A client's own retry is recognised by source and id, for as long as the dossier's state lives.",
+			Edits: []Edit{{
+				ledger + "outcome.go",
+				"		d.Seen = append(d.Seen, seen{Source: out.Fact.Source,",
+				"		_ = append(d.Seen, seen{Source: out.Fact.Source,",
+			}},
+		},
+		{
+			Name:   "gateway-overtakes",
+			Clause: "A later record of a dossier is handed in only once the earlier ones are acknowledged.",
+			Edits: []Edit{{
+				gateway + "topics.go",
+				"ok && h.dossier() != \"\" && earlier >= settled {",
+				"ok && h.dossier() != \"\" && earlier < 0 {",
+			}},
+		},
+		{
+			Name:   "gateway-commits-early",
+			Clause: "The gateway commits its place on a from topic after what it read there is acknowledged.",
+			Edits: []Edit{{
+				gateway + "topics.go",
+				"			if err := d.handIn(ctx, step); err != nil {",
+				"			if err := claim.Commit(ctx, step.Next, \"\"); err != nil {\n				return err\n			}\n			if err := d.handIn(ctx, step); err != nil {",
+			}},
+		},
+		{
+			Name:   "router-commits-early",
+			Clause: "The router commits the pair after its copies are acknowledged.",
+			Edits: []Edit{{
+				router + "router.go",
+				"		copies, err := r.copyAll(ctx, batch.Records, seen)\n",
+				"		early := seen.Pair()\n		for _, record := range batch.Records {\n			n, _ := strconv.ParseInt(header(record, schemas.AttrSubmittedOffset), 10, 64)\n" +
+					"			early = broker.Pair{Next: record.Offset + 1, Highest: max(early.Highest, n)}\n		}\n" +
+					"		_ = claim.Commit(ctx, early.Next, early.String())\n		copies, err := r.copyAll(ctx, batch.Records, seen)\n",
+			}},
+		},
+		{
+			Name:   "recorded-read-twice",
+			Clause: "A reader of recorded drops what is not above the pair that it keeps.",
+			Edits: []Edit{{
+				brokered + "positions.go",
+				"	if submitted <= d.pair.Highest {\n		return false, nil\n	}",
+				"	if submitted <= d.pair.Highest {\n		return true, nil\n	}",
+			}},
+		},
+		{
+			Name:   "numbers-ignored",
+			Clause: "Readers of a to topic keep one number per submitted partition, and drop what is not above.",
+			Edits: []Edit{{
+				brokered + "positions.go",
+				"ok && submittedOffset <= highest {\n		return false\n	}",
+				"ok && submittedOffset <= highest {\n		return true\n	}",
+			}},
+		},
+	}
+}
+
+// Tools are what test builds need: they break no clause.
+func Tools() []Defect {
+	return []Defect{
+		{
+			// The variable is a span of time (`-90s`, `48h`), or `@` and a file that
+			// holds one, which is read each time: what is written there makes a running
+			// gateway's clock jump.
+			Name:   "jumping-clock",
+			Clause: "The gateway's clock is off by what the environment variable RELAIS_PROOF_CLOCK says.",
+			Edits: []Edit{{
+				gateway + "judge.go",
+				"	h = &hearing{judge: j, claim: c, dir: j.directory.Snapshot(), now: time.Now().",
+				"	h = &hearing{judge: j, claim: c, dir: j.directory.Snapshot(), now: jumpingNow().",
+			}, {
+				gateway + "judge.go",
+				"	h := &hearing{judge: j, claim: c, dir: j.directory.Snapshot(), now: time.Now().",
+				"	h := &hearing{judge: j, claim: c, dir: j.directory.Snapshot(), now: jumpingNow().",
+			}, {
+				File: gateway + "jumpingclock.go",
+				New: `package gateway
+
+import (
+	"os"
+	"strings"
+	"time"
+)
+
+func jumpingNow() time.Time {
+	text := os.Getenv("RELAIS_PROOF_CLOCK")
+	if file, ok := strings.CutPrefix(text, "@"); ok {
+		data, _ := os.ReadFile(file)
+		text = strings.TrimSpace(string(data))
+	}
+	off, _ := time.ParseDuration(text)
+	return time.Now().Add(off)
+}
+`,
+			}},
+		},
+		{
+			Name:   "release-before",
+			Clause: "A ledger of another release keeps its dossiers in another format, and takes ours for absent.",
+			Edits: []Edit{{
+				ledger + "dossier.go",
+				"const stateFormat = \"1\"",
+				"const stateFormat = \"0\"",
+			}},
+		},
+	}
+}
