@@ -102,7 +102,7 @@ func (l *Ledger) serveCase(w http.ResponseWriter, r *http.Request) {
 	l.host.Log.InfoContext(ctx, "case read", telemetry.KeyParticipant, principal.ID, telemetry.KeyDuration, time.Since(started))
 }
 
-func maySee(p auth.Principal, d *dossier) bool { return p.IsAdmin() || d.hasParty(p.ID) }
+func maySee(p auth.Principal, d *dossier) bool { return p.IsAdmin() || d.HasParty(p.ID) }
 
 // momentOf reads the parameter at: a time as of which to tell, none for now.
 func momentOf(r *http.Request) (time.Time, error) {
@@ -143,11 +143,11 @@ func (l *Ledger) history(ctx context.Context, id string, at time.Time) (*history
 	if err != nil {
 		return nil, nil, err
 	}
-	if now.find(id) == nil {
+	if now.Find(id) == nil {
 		return h, nil, nil
 	}
 	h.Rules, h.Sequence = then.Rules, then.Sequence
-	if then.find(id) != nil {
+	if then.Find(id) != nil {
 		for _, c := range then.Cases {
 			h.Cases = append(h.Cases, statusOf(c))
 		}
@@ -189,7 +189,7 @@ func (l *Ledger) eachOutcome(ctx context.Context, dossier string, tell func(*out
 }
 
 func statusOf(c kase) caseStatus {
-	s := caseStatus{Case: c.ID, Kind: string(c.Kind), State: string(c.State), Since: formatMillis(c.Since), Parties: c.parties()}
+	s := caseStatus{Case: c.ID, Kind: string(c.Kind), State: string(c.State), Since: formatMillis(c.Since), Parties: c.Parties()}
 	if m, ok := lifecycle.ByKind(c.Kind); ok {
 		s.French, s.English = m.Words(c.State).FrenchSender, m.Words(c.State).English
 	}

@@ -73,13 +73,13 @@ func decideOwn(s *submission) decision {
 func decideOpening(d *dossier, s *submission) decision {
 	sender := s.Participant()
 	switch {
-	case d.find(s.Subject) != nil && d.find(s.Subject).hats(sender) == 0:
+	case d.Find(s.Subject) != nil && d.Find(s.Subject).Hats(sender) == 0:
 		return notAParty()
-	case d.find(s.Subject) != nil:
+	case d.Find(s.Subject) != nil:
 		return refuse(schemas.ReasonTransitionNotAllowed, "the case exists already")
 	case len(d.Cases) == 0 && s.Subject != s.dossier():
 		return notAParty()
-	case len(d.Cases) > 0 && !d.hasParty(sender):
+	case len(d.Cases) > 0 && !d.HasParty(sender):
 		return notAParty()
 	case len(d.Cases) > 0 && (d.Cases[0].Kind == schemas.KindVisit || s.Type == schemas.TypeVisitRecorded):
 		return refuse(schemas.ReasonTransitionNotAllowed, "a visit is always a dossier of its own")
@@ -93,22 +93,22 @@ func decideOpening(d *dossier, s *submission) decision {
 			return notAParty()
 		}
 		c := opened(s)
-		return decision{parties: c.parties()}
+		return decision{parties: c.Parties()}
 	case *schemas.AppointmentBooked:
 		if p.Office != sender && p.Operator != sender {
 			return notAParty()
 		}
-		if p.Referral != nil && d.referralOf(*p.Referral) == nil {
+		if p.Referral != nil && d.ReferralOf(*p.Referral) == nil {
 			return notAParty()
 		}
 		c := opened(s)
-		return decision{parties: append(c.parties(), referralParties(d, c.Referral, p.Referral)...)}
+		return decision{parties: append(c.Parties(), referralParties(d, c.Referral, p.Referral)...)}
 	case *schemas.VisitRecorded:
 		if p.Office != sender {
 			return notAParty()
 		}
 		c := opened(s)
-		return decision{parties: c.parties()}
+		return decision{parties: c.Parties()}
 	}
 	return refuse(schemas.ReasonTransitionNotAllowed, "this event opens no case")
 }
@@ -118,8 +118,8 @@ func referralParties(d *dossier, named string, asked *string) []string {
 	if asked != nil {
 		named = *asked
 	}
-	if r := d.referralOf(named); r != nil {
-		return r.parties()
+	if r := d.ReferralOf(named); r != nil {
+		return r.Parties()
 	}
 	return nil
 }
@@ -127,13 +127,13 @@ func referralParties(d *dossier, named string, asked *string) []string {
 // decideChild judges the referral that carries a rerouted one on: the parent's
 // recipient hands it in for the parent's sender, to whom the parent named.
 func decideChild(d *dossier, s *submission, p *schemas.ReferralMade) decision {
-	parent := d.find(*p.Parent)
-	if parent == nil || parent.Kind != schemas.KindReferral || parent.hats(s.Participant()) == 0 {
+	parent := d.Find(*p.Parent)
+	if parent == nil || parent.Kind != schemas.KindReferral || parent.Hats(s.Participant()) == 0 {
 		return notAParty()
 	}
 	not := func(why string) decision { return refuse(schemas.ReasonTransitionNotAllowed, why) }
 	switch {
-	case parent.hats(s.Participant())&lifecycle.Recipient == 0:
+	case parent.Hats(s.Participant())&lifecycle.Recipient == 0:
 		return not("only the recipient of the rerouted referral hands the child in")
 	case parent.State != lifecycle.Rerouted:
 		return not("the parent is not rerouted")
@@ -148,17 +148,17 @@ func decideChild(d *dossier, s *submission, p *schemas.ReferralMade) decision {
 	}
 	c := opened(s)
 	c.SenderOffice = parent.SenderOffice
-	return decision{parties: append(c.parties(), parent.parties()...)}
+	return decision{parties: append(c.Parties(), parent.Parties()...)}
 }
 
 // decideNext judges an event of a case that must exist.
 func decideNext(d *dossier, s *submission) decision {
-	c := d.find(s.Subject)
+	c := d.Find(s.Subject)
 	sender := s.Participant()
 	if c == nil {
 		return notAParty()
 	}
-	hats := c.hats(sender)
+	hats := c.Hats(sender)
 	if sender == schemas.HubParticipant {
 		hats = lifecycle.Hub
 	}
@@ -173,16 +173,16 @@ func decideNext(d *dossier, s *submission) decision {
 	if refusal := checkClock(c, s, at); refusal.reason != "" {
 		return refusal
 	}
-	if _, err := machine.Next(c.lifecycle(), s.Type, hats, at); err != nil {
+	if _, err := machine.Next(c.Case(), s.Type, hats, at); err != nil {
 		if limit := new(lifecycle.NotAllowed); errors.As(err, &limit) {
 			return refuse(schemas.ReasonTransitionNotAllowed, limit.Error())
 		}
 		return refuse(schemas.ReasonTransitionNotAllowed, err.Error())
 	}
-	verdict := decision{parties: c.parties()}
+	verdict := decision{parties: c.Parties()}
 	switch p := s.Payload.(type) {
 	case *schemas.ReferralRerouted:
-		if schemas.Dossier(p.Child) != s.dossier() || d.find(p.Child) != nil {
+		if schemas.Dossier(p.Child) != s.dossier() || d.Find(p.Child) != nil {
 			return refuse(schemas.ReasonTransitionNotAllowed, "child must be a new case id of this dossier, "+s.dossier()+"~…")
 		}
 		if p.Competent == c.Recipient {
@@ -197,7 +197,7 @@ func decideNext(d *dossier, s *submission) decision {
 		verdict.late = p.By == byPerson && s.Time.After(limit)
 	}
 	if c.Kind == schemas.KindAppointment && c.Referral != "" {
-		verdict.parties = append(verdict.parties, d.find(c.Referral).parties()...)
+		verdict.parties = append(verdict.parties, d.Find(c.Referral).Parties()...)
 	}
 	return verdict
 }
@@ -213,10 +213,10 @@ const (
 func operatorsOnly(c *kase, sender string) []string {
 	var list []string
 	if !c.SenderOffice || c.Sender == sender {
-		list = append(list, partyName(c.Sender, c.SenderOffice))
+		list = append(list, lifecycle.PartyName(c.Sender, c.SenderOffice))
 	}
 	if !c.RecipientOffice || c.Recipient == sender {
-		list = append(list, partyName(c.Recipient, c.RecipientOffice))
+		list = append(list, lifecycle.PartyName(c.Recipient, c.RecipientOffice))
 	}
 	return list
 }
@@ -224,47 +224,19 @@ func operatorsOnly(c *kase, sender string) []string {
 // checkClock refuses what a clock hands in after it was stopped or started
 // again, and what is not due yet. It computes no calendar.
 func checkClock(c *kase, s *submission, at time.Time) decision {
-	startedBy, due, ok := clockOf(s.Payload)
+	ran, ok := lifecycle.RanOut(s.Payload)
 	if !ok {
 		return decision{}
 	}
-	if startedBy != c.Opened && startedBy != c.Entered {
-		return refuse(schemas.ReasonTransitionNotAllowed, "the clock that "+startedBy+" started has stopped or was started again")
+	if ran.StartedBy != c.Opened && ran.StartedBy != c.Entered {
+		return refuse(schemas.ReasonTransitionNotAllowed, "the clock that "+ran.StartedBy+" started has stopped or was started again")
 	}
-	if at.Before(due) {
-		return refuse(schemas.ReasonNotYetDue, fmt.Sprintf("due at %s, received at %s", due.UTC().Format(time.RFC3339), at.Format(time.RFC3339)))
+	// A warning comes before the deadline: what must have come is the warning's
+	// time, which only the clock knows.
+	if !ran.Early && at.Before(ran.Due) {
+		return refuse(schemas.ReasonNotYetDue, fmt.Sprintf("due at %s, received at %s", ran.Due.UTC().Format(time.RFC3339), at.Format(time.RFC3339)))
 	}
 	return decision{}
-}
-
-// clockOf is the fact that started the clock and when it is due, for what a
-// clock hands in.
-func clockOf(payload any) (startedBy string, due time.Time, ok bool) {
-	switch p := payload.(type) {
-	case *schemas.ReferralExpired:
-		return p.StartedBy, p.Due, true
-	case *schemas.DeadlineApproaching:
-		// It warns before the deadline: what must have come is the warning's time,
-		// which only the clock knows.
-		return p.StartedBy, time.Time{}, true
-	case *schemas.DeadlineBreached:
-		return p.StartedBy, p.Due, true
-	case *schemas.EscalationRaised:
-		return p.StartedBy, p.Due, true
-	case *schemas.AppointmentReminderDue:
-		return p.StartedBy, p.Due, true
-	case *schemas.AppointmentUnreported:
-		return p.StartedBy, p.Due, true
-	case *schemas.ReferralClosed:
-		if p.StartedBy != nil && p.Due != nil {
-			return *p.StartedBy, *p.Due, true
-		}
-	case *schemas.ReferralReopened:
-		if p.StartedBy != nil && p.Due != nil {
-			return *p.StartedBy, *p.Due, true
-		}
-	}
-	return "", time.Time{}, false
 }
 
 // clamp is the receivedtime used: not before the dossier's last one.
@@ -275,7 +247,7 @@ func clamp(d *dossier, s *submission) int64 { return max(d.Last, s.Received) }
 func withSubmitter(parties []string, s *submission) []string {
 	sender, submitter := s.Participant(), s.submitter()
 	if sender != schemas.HubParticipant {
-		parties = append(parties, partyName(sender, s.senderOffice()))
+		parties = append(parties, lifecycle.PartyName(sender, s.senderOffice()))
 		if submitter != sender && submitter != "" {
 			parties = append(parties, submitter)
 		}

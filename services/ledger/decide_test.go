@@ -80,7 +80,7 @@ func (d *desk) hand(c claim) string {
 }
 
 func (d *desk) state(id string) lifecycle.State {
-	if c := d.dossier.find(id); c != nil {
+	if c := d.dossier.Find(id); c != nil {
 		return c.State
 	}
 	return ""
@@ -197,7 +197,7 @@ func TestAReroutingIsCarriedOnByItsChild(t *testing.T) {
 		// The office answers and cancels as before.
 		{claim{by: "demo-1", id: "e11", subject: "d1~msa", payload: &schemas.ReferralCancelled{Reason: "person_asked"}}, "fact → offices/demo-1,msa", "cancelled"},
 	})
-	if !d.dossier.find("d1").HasChild {
+	if !d.dossier.Find("d1").HasChild {
 		t.Error("the parent does not know its child")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/schemas/lifecycle"
 	"github.com/relais-fr/relais/services/internal/broker"
 )
 
@@ -147,7 +148,7 @@ func doorParties(s *submission) []string {
 	case submitter == "" || submitter == schemas.OfficesParticipant || submitter == schemas.HubParticipant:
 		return nil
 	case submitter == sender:
-		return []string{partyName(sender, s.senderOffice())}
+		return []string{lifecycle.PartyName(sender, s.senderOffice())}
 	case s.Verdict == schemas.ReasonNotYourParticipant || sender == "":
 		return []string{submitter}
 	}
