@@ -3,6 +3,7 @@ package schemas
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -143,7 +144,11 @@ type Place struct {
 }
 
 // String is `<partition>-<offset>`.
-func (p Place) String() string { return fmt.Sprintf("%d-%d", p.Partition, p.Offset) }
+func (p Place) String() string {
+	var space [40]byte
+	b := append(strconv.AppendInt(space[:0], int64(p.Partition), 10), '-')
+	return string(strconv.AppendInt(b, p.Offset, 10))
+}
 
 // ParsePlace reads what Place.String writes.
 func ParsePlace(s string) (Place, error) {

@@ -29,11 +29,13 @@ func FromAttributes(attributes iter.Seq2[string, string], contentType string, da
 
 // eventBuilder collects the attributes of one event and keeps the first fault.
 type eventBuilder struct {
-	event   Event
-	seen    [MaxHeaders]string
-	names   int
-	bytes   int
-	refusal *Refusal
+	event Event
+	seen  [MaxHeaders]string
+	names int
+	bytes int
+	// expected is how many extension attributes there may be.
+	expected int
+	refusal  *Refusal
 }
 
 func (b *eventBuilder) refuse(reason Reason, format string, args ...any) {
@@ -99,7 +101,7 @@ func (b *eventBuilder) assign(name, value string) {
 			return
 		}
 		if e.Extensions == nil {
-			e.Extensions = make(map[string]string, 16)
+			e.Extensions = make(map[string]string, max(b.expected, 0))
 		}
 		e.Extensions[name] = value
 	}

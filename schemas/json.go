@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/relais-fr/relais/schemas/internal/shape"
 )
@@ -66,11 +67,16 @@ func FormatJSON(payload any) ([]byte, error) {
 // payload that is no event counts as none. The ledger's decisions rest on these
 // bytes: another digest of the same content is a new rules version.
 func Digest(typ, subject string, payload any) [sha256.Size]byte {
-	b := make([]byte, 0, len(typ)+len(subject)+1024)
-	b = append(append(b, typ...), '\n')
+	space := digested.Get().(*[]byte)
+	defer digested.Put(space)
+	b := append(append((*space)[:0], typ...), '\n')
 	b = append(append(b, subject...), '\n')
-	if content, err := FormatJSON(payload); err == nil {
-		b = append(b, content...)
+	if s, ok := shapes[TypeOf(payload)]; ok {
+		b = s.Append(b, reflect.ValueOf(payload).Elem())
 	}
+	*space = b
 	return sha256.Sum256(b)
 }
+
+// digested are buffers of Digest, which is made for every event.
+var digested = sync.Pool{New: func() any { return new([]byte) }}

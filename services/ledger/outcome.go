@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -87,18 +86,61 @@ func (o *outcomes) make(ctx context.Context, d *dossier, s *submission, v decisi
 	return out, nil
 }
 
+// The headers that a fact has besides its submission's, or instead of them.
+var (
+	lateKey      = schemas.HeaderKey(schemas.AttrLate)
+	partiesKey   = schemas.HeaderKey(schemas.AttrParties)
+	receivedKey  = schemas.HeaderKey(schemas.AttrReceivedTime)
+	rulesKey     = schemas.HeaderKey(schemas.AttrRules)
+	sequenceKey  = schemas.HeaderKey(schemas.AttrSequence)
+	offsetKey    = schemas.HeaderKey(schemas.AttrSubmittedOffset)
+	partitionKey = schemas.HeaderKey(schemas.AttrSubmittedPartition)
+)
+
+// makeFact stamps the submission. Its headers are taken over as they stand: most
+// outcomes are facts, and making them anew costs more than the decision.
 func (o *outcomes) makeFact(d *dossier, s *submission, v decision, out *outcome) (*outcome, error) {
-	e := s.Event
-	e.Extensions = maps.Clone(s.Extensions)
-	out.Sequence = d.Sequence + 1
-	e.Extensions[schemas.AttrSequence] = fmt.Sprintf("%010d", out.Sequence)
-	e.Extensions[schemas.AttrParties] = strings.Join(v.parties, ",")
+	out.Sequence, out.Fact = d.Sequence+1, s
+	stamps := stamper{headers: make([]schemas.Header, 0, 7), values: make([]byte, 0, 96+64*len(v.parties))}
 	if v.late {
-		e.Extensions[schemas.AttrLate] = "true"
+		stamps.end(lateKey, append(stamps.values, "true"...))
 	}
-	out.Fact = s
-	o.stamp(e, out)
+	parties := stamps.values
+	for i, party := range v.parties {
+		if i > 0 {
+			parties = append(parties, ',')
+		}
+		parties = append(parties, party...)
+	}
+	stamps.end(partiesKey, parties)
+	stamps.end(receivedKey, appendMillis(stamps.values, out.Received))
+	stamps.end(rulesKey, strconv.AppendInt(stamps.values, int64(out.Rules), 10))
+	stamps.end(sequenceKey, appendSequence(stamps.values, out.Sequence))
+	stamps.end(offsetKey, strconv.AppendInt(stamps.values, out.Place.Offset, 10))
+	stamps.end(partitionKey, strconv.AppendInt(stamps.values, int64(out.Place.Partition), 10))
+	o.record(out, s.Data, schemas.Stamped(s.Event, s.headers, stamps.headers))
 	return out, nil
+}
+
+// stamper collects headers whose values stand in one piece of memory.
+type stamper struct {
+	headers []schemas.Header
+	values  []byte
+}
+
+// end makes a header of what was appended to the values.
+func (s *stamper) end(key string, values []byte) {
+	start := len(s.values)
+	s.values = values
+	s.headers = append(s.headers, schemas.Header{Key: key, Value: values[start:len(values):len(values)]})
+}
+
+// appendSequence writes a sequence with its ten digits, which sort as texts.
+func appendSequence(b []byte, n int64) []byte {
+	for limit := int64(1_000_000_000); limit > max(n, 1); limit /= 10 {
+		b = append(b, '0')
+	}
+	return strconv.AppendInt(b, n, 10)
 }
 
 func (o *outcomes) stamp(e schemas.Event, out *outcome) {
@@ -106,9 +148,13 @@ func (o *outcomes) stamp(e schemas.Event, out *outcome) {
 	e.Extensions[schemas.AttrRules] = strconv.Itoa(out.Rules)
 	e.Extensions[schemas.AttrSubmittedPartition] = strconv.Itoa(out.Place.Partition)
 	e.Extensions[schemas.AttrSubmittedOffset] = strconv.FormatInt(out.Place.Offset, 10)
+	o.record(out, e.Data, schemas.Headers(e))
+}
+
+func (o *outcomes) record(out *outcome, data []byte, headers []schemas.Header) {
 	out.record = broker.Record{
 		Topic: o.topic, Partition: out.Place.Partition, Key: []byte(out.Dossier),
-		Value: e.Data, Headers: schemas.Headers(e), Time: time.UnixMilli(out.Received).UTC(),
+		Value: data, Headers: headers, Time: time.UnixMilli(out.Received).UTC(),
 	}
 }
 
@@ -234,8 +280,10 @@ func (o *outcome) transient() bool { return o.Fact.Type == schemas.TypeProbeSent
 // tried on a dossier that does not exist leaves no trace in the state.
 func (d *dossier) known() bool { return len(d.Cases) > 0 || len(d.Seen) > 0 }
 
-func formatMillis(ms int64) string {
-	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+func formatMillis(ms int64) string { return string(appendMillis(nil, ms)) }
+
+func appendMillis(b []byte, ms int64) []byte {
+	return time.UnixMilli(ms).UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
 }
 
 // mark is the fingerprint of a record, by which a log that was cut or replaced

@@ -48,7 +48,7 @@ func (d *dossier) encode() []byte {
 }
 
 // decodeDossier reads what encode wrote; no bytes are a dossier that nobody has
-// opened. The dossier shares no memory with data.
+// opened. The dossier keeps data: it must not be changed.
 func decodeDossier(data []byte) (*dossier, error) {
 	d := new(dossier)
 	if len(data) == 0 {
@@ -63,7 +63,8 @@ func decodeDossier(data []byte) (*dossier, error) {
 		r.kase(&d.Cases[i])
 	}
 	if n := r.count(); n > 0 {
-		d.Seen = make([]seen, n)
+		// What is decided next is remembered too.
+		d.Seen = make([]seen, n, n+2)
 	}
 	var sources []string
 	for i := range d.Seen {
@@ -77,10 +78,13 @@ func decodeDossier(data []byte) (*dossier, error) {
 		default:
 			r.bad = true
 		}
-		s.ID, s.Digest, s.Place, s.Reason = r.text(), []byte(r.text()), r.text(), schemas.Reason(r.text())
-		if len(s.Digest) == 0 {
-			s.Digest = nil
+		s.ID = r.text()
+		if n := r.count(); n > 0 {
+			from := len(data) - len(r.rest)
+			s.Digest = data[from : from+n : from+n]
+			r.rest = r.rest[n:]
 		}
+		s.Place, s.Reason = r.text(), schemas.Reason(r.text())
 	}
 	if r.bad || r.rest != "" {
 		return nil, errState

@@ -15,6 +15,8 @@ import (
 // depend on besides the dossier.
 type submission struct {
 	schemas.Event
+	// headers are those that the event was read from.
+	headers []schemas.Header
 	Place   schemas.Place
 	Payload any
 	Digest  []byte
@@ -46,7 +48,7 @@ func readSubmission(ctx context.Context, codec *schemas.Codec, r broker.Record) 
 	if err != nil {
 		return nil, fmt.Errorf("submission %s: %w", place, err)
 	}
-	s := &submission{Event: e, Place: place}
+	s := &submission{Event: e, headers: r.Headers, Place: place}
 	s.Verdict = schemas.Reason(e.Extensions[schemas.AttrVerdict])
 	s.VerdictDetail = e.Extensions[schemas.AttrVerdictDetail]
 	received, err := time.Parse(time.RFC3339Nano, e.Extensions[schemas.AttrReceivedTime])
