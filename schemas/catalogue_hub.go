@@ -54,9 +54,17 @@ func hubEntries() []Entry {
 			English: "The signed account of what a participant handed in and was given.",
 			New:     func() any { return new(StatementIssued) },
 			Example: &StatementIssued{
-				Participant: "cnaf", SpanStart: exampleTime(14, 0, 0), SpanEnd: exampleTime(15, 0, 0),
-				Ranges: []StatementRange{{Topic: "relais.to.cnaf", Partition: 3, First: 9870, Last: 10_112, Events: 241, Digest: exampleDigest()}},
-				KeyID:  "statements-2026", Signature: bytes.Repeat([]byte{0xa5}, 64),
+				Participant: "cnaf", Number: 3127, SpanStart: exampleTime(14, 9, 0), SpanEnd: exampleTime(14, 10, 0),
+				Predecessor: new("d7c3b5ea-2a0e-8f5c-9d61-0c5a8e7f4b12"), PredecessorHash: exampleDigest(), Complete: true,
+				Ranges: []StatementRange{{
+					Book: BookTo, Topic: "relais.to.cnaf", Partition: 1, First: 9870, Next: 9873, Highest: 118_203, Events: 2,
+					Digest: exampleDigest(), Entries: []byte("\x00\x01\x5a\x5a\x5a\x5a\x5a\x5a\x5a\x5a\x01\x07\x5a\x5a\x5a\x5a\x5a\x5a\x5a\x5a"),
+				}},
+				Positions: []StatementPosition{
+					{Book: BookFrom, Topic: "relais.from.cnaf", Next: []int64{1041, 998, 1007}, Highest: []int64{-1, -1, -1}},
+					{Book: BookTo, Topic: "relais.to.cnaf", Next: []int64{9544, 9873}, Highest: []int64{120_774, 118_211}},
+				},
+				KeyID: "3f9a51c07be2d684", Signature: bytes.Repeat([]byte{0xa5}, 64),
 			},
 		},
 		{

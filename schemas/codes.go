@@ -56,6 +56,7 @@ const (
 	TableDeliveryState      = "delivery_state"
 	TableDeliveryChannel    = "delivery_channel"
 	TableDeliveryReason     = "delivery_reason"
+	TableStatementBook      = "statement_book"
 	TableSensitivity        = "sensitivity"
 	TablePurpose            = "purpose"
 	TableRetention          = "retention"

@@ -55,8 +55,23 @@ func hubTables() []Table {
 				RemedyFR: "Prenez contact avec le destinataire ; il peut demander au hub de lui remettre de nouveau ses événements.", RemedyEN: "Reach the recipient; it can ask the hub for a replay of its events.",
 			},
 		}},
+		{Name: TableStatementBook, French: "Registre d'un relevé", English: "What a range of a statement is over", Codes: []Code{
+			{Name: BookFrom, French: "Déposé par Kafka", English: "Handed in by Kafka"},
+			{Name: BookReceipts, French: "Déposé par HTTP", English: "Handed in by HTTP"},
+			{Name: BookTo, French: "Remis au participant", English: "Given to the participant"},
+		}},
 	}
 }
+
+// The codes of the table statement_book.
+const (
+	// BookFrom is the participant's `from` topic.
+	BookFrom = "from"
+	// BookReceipts is what it handed in by HTTP, by the places that it was given.
+	BookReceipts = "receipts"
+	// BookTo is the participant's `to` topic.
+	BookTo = "to"
+)
 
 // hubRefusalTable is why the hub refuses a submission: the sentence for whoever
 // handed it in, and what to do.

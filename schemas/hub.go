@@ -102,27 +102,56 @@ func (d *DeliveryChanged) Undelivered() bool {
 	return d.State == DeliveryDead || d.Reason != nil && *d.Reason == DeliveryNotCollected
 }
 
-// StatementIssued is the hub's signed account, to one participant, of what was
-// handed in and what was delivered over a span.
+// StatementIssued is the hub's signed account, to one participant, of what it
+// handed in and what it was given over a span. Package statement says what its
+// digests are made of, and checks one against a participant's own log.
 type StatementIssued struct {
-	Participant string           `avro:"participant" json:"participant"`
-	SpanStart   time.Time        `avro:"span_start" json:"span_start"`
-	SpanEnd     time.Time        `avro:"span_end" json:"span_end"`
-	Ranges      []StatementRange `avro:"ranges" json:"ranges"`
-	// Predecessor is the event id of the participant's statement before this one.
-	Predecessor *string `avro:"predecessor" json:"predecessor,omitempty"`
-	KeyID       string  `avro:"key_id" json:"key_id"`
-	Signature   []byte  `avro:"signature" json:"signature"`
+	Participant string `avro:"participant" json:"participant"`
+	// Number counts the participant's statements, from 1.
+	Number    int64     `avro:"number" json:"number"`
+	SpanStart time.Time `avro:"span_start" json:"span_start"`
+	SpanEnd   time.Time `avro:"span_end" json:"span_end"`
+	// Predecessor is the event id of the participant's statement before this one,
+	// and PredecessorHash that statement's hash; neither is there for the first.
+	Predecessor     *string `avro:"predecessor" json:"predecessor,omitempty"`
+	PredecessorHash []byte  `avro:"predecessor_hash" json:"predecessor_hash,omitempty"`
+	// Complete is false when more of the span follows in the next statement.
+	Complete  bool                `avro:"complete" json:"complete"`
+	Ranges    []StatementRange    `avro:"ranges" json:"ranges"`
+	Positions []StatementPosition `avro:"positions" json:"positions"`
+	KeyID     string              `avro:"key_id" json:"key_id"`
+	Signature []byte              `avro:"signature" json:"signature"`
 }
 
-// StatementRange covers the first occurrences on one partition of one topic.
+// StatementRange is the account of the first occurrences on one partition of one
+// topic, at the offsets from First up to, not including, Next.
 type StatementRange struct {
+	// Book is a code of the table statement_book.
+	Book      string `avro:"book" json:"book"`
 	Topic     string `avro:"topic" json:"topic"`
 	Partition int    `avro:"partition" json:"partition"`
 	First     int64  `avro:"first" json:"first"`
-	Last      int64  `avro:"last" json:"last"`
-	Events    int64  `avro:"events" json:"events"`
-	Digest    []byte `avro:"digest" json:"digest"`
+	Next      int64  `avro:"next" json:"next"`
+	// Highest is the highest number that a reader of a `to` topic had seen before
+	// First; -1 for none.
+	Highest int64 `avro:"highest" json:"highest"`
+	Events  int64 `avro:"events" json:"events"`
+	// Digest is over all events in their order; Entries has each one's offset,
+	// number and a short digest.
+	Digest  []byte `avro:"digest" json:"digest"`
+	Entries []byte `avro:"entries" json:"entries"`
+}
+
+// StatementPosition is where the account of one topic stands after a statement:
+// where the next one goes on.
+type StatementPosition struct {
+	Book  string `avro:"book" json:"book"`
+	Topic string `avro:"topic" json:"topic"`
+	// Next is the first offset of each partition that is not accounted for yet.
+	Next []int64 `avro:"next" json:"next"`
+	// Highest is the highest number seen on each partition of a `to` topic; -1 for
+	// none, and in the other books.
+	Highest []int64 `avro:"highest" json:"highest"`
 }
 
 // ProbeSent travels the whole road every few seconds, to nobody but the metric.

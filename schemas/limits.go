@@ -25,6 +25,10 @@ const (
 	// MaxSignatureBytes bounds the signature of a statement.
 	MaxSignatureBytes = 1024
 
+	// MaxStatementEntries bounds the entries of a statement, all ranges together, in
+	// bytes.
+	MaxStatementEntries = 160 << 10
+
 	// MaxListItems bounds any list; the fields below have closer bounds.
 	MaxListItems        = 1024
 	MaxAttachments      = 20

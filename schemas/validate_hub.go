@@ -79,27 +79,54 @@ func (c *checker) deliveryChanged(p *DeliveryChanged) {
 
 func (c *checker) statementIssued(p *StatementIssued) {
 	c.id("participant", p.Participant)
+	c.between("number", p.Number, 1, math.MaxInt64)
 	c.time("span_start", p.SpanStart)
 	c.after("span_end", &p.SpanEnd, "span_start", p.SpanStart)
+	c.optID("predecessor", p.Predecessor)
+	c.optSHA256("predecessor_hash", p.PredecessorHash)
+	if (p.Predecessor == nil) != (len(p.PredecessorHash) == 0) || (p.Predecessor == nil) != (p.Number == 1) {
+		c.fault("predecessor", "the first statement has none, any other has its id and hash")
+	}
 	c.length("ranges", len(p.Ranges), 0, MaxListItems)
+	c.length("positions", len(p.Positions), 0, MaxListItems)
 	if c.refusal != nil {
 		return
 	}
+	entries := 0
 	for i, r := range p.Ranges {
 		c.at("ranges", i)
+		c.code("book", TableStatementBook, r.Book)
 		c.text("topic", r.Topic, MaxStringBytes)
 		c.between("partition", int64(r.Partition), 0, math.MaxInt32)
 		c.between("first", r.First, 0, math.MaxInt64)
-		c.between("last", r.Last, r.First, math.MaxInt64)
-		c.between("events", r.Events, 0, math.MaxInt64)
+		c.between("next", r.Next, r.First, math.MaxInt64)
+		c.between("highest", r.Highest, -1, math.MaxInt64)
+		c.between("events", r.Events, 0, r.Next-r.First)
 		c.sha256("digest", r.Digest)
+		if entries += len(r.Entries); entries > MaxStatementEntries {
+			c.fault("entries", "the statement has more than a statement holds")
+		}
 	}
+	c.statementPositions(p.Positions)
 	c.at("", 0)
-	if p.Predecessor != nil {
-		c.id("predecessor", *p.Predecessor)
-	}
 	c.id("key_id", p.KeyID)
 	if len(p.Signature) == 0 || len(p.Signature) > MaxSignatureBytes {
 		c.fault("signature", "it is empty or too long")
+	}
+}
+
+func (c *checker) statementPositions(all []StatementPosition) {
+	for i, p := range all {
+		c.at("positions", i)
+		c.code("book", TableStatementBook, p.Book)
+		c.text("topic", p.Topic, MaxStringBytes)
+		c.length("next", len(p.Next), 0, MaxListItems)
+		c.length("highest", len(p.Highest), 0, MaxListItems)
+		for _, n := range p.Next {
+			c.between("next", n, 0, math.MaxInt64)
+		}
+		for _, n := range p.Highest {
+			c.between("highest", n, -1, math.MaxInt64)
+		}
 	}
 }

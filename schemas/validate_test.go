@@ -127,9 +127,25 @@ func TestWhatIsRefused(t *testing.T) {
 			"data.residence: it is not the code of a department (56, 2A, 974), of an EPCI (9 digits) or of a commune (5 characters)",
 		}},
 		{"a digest that is too short", changed(func(p *SubmissionRepeated) { p.Digest = []byte{1} }), Refusal{ReasonMalformed, "data.digest: it is not a SHA-256 of 32 bytes"}},
-		{"a range that runs backwards", changed(func(p *StatementIssued) { p.Ranges[0].Last = 1 }), Refusal{
+		{"a range that runs backwards", changed(func(p *StatementIssued) { p.Ranges[0].Next = 1 }), Refusal{
 			ReasonMalformed,
-			"data.ranges[0].last: 1 is not from 9870 to 9223372036854775807",
+			"data.ranges[0].next: 1 is not from 9870 to 9223372036854775807",
+		}},
+		{"a range with more events than offsets", changed(func(p *StatementIssued) { p.Ranges[0].Events = 4 }), Refusal{
+			ReasonMalformed,
+			"data.ranges[0].events: 4 is not from 0 to 3",
+		}},
+		{"a statement of more than a statement holds", changed(func(p *StatementIssued) { p.Ranges[0].Entries = make([]byte, MaxStatementEntries+1) }), Refusal{
+			ReasonMalformed,
+			"data.ranges[0].entries: the statement has more than a statement holds",
+		}},
+		{"a second statement without a predecessor", changed(func(p *StatementIssued) { p.Predecessor, p.PredecessorHash = nil, nil }), Refusal{
+			ReasonMalformed,
+			"data.predecessor: the first statement has none, any other has its id and hash",
+		}},
+		{"a position before the beginning", changed(func(p *StatementIssued) { p.Positions[0].Next[0] = -1 }), Refusal{
+			ReasonMalformed,
+			"data.positions[0].next: -1 is not from 0 to 9223372036854775807",
 		}},
 		{"a statement without a signature", changed(func(p *StatementIssued) { p.Signature = nil }), Refusal{ReasonMalformed, "data.signature: it is empty or too long"}},
 	}
@@ -158,7 +174,7 @@ func TestWhatMayBeAbsentIsAccepted(t *testing.T) {
 		&VisitRecorded{Office: "fs-1", Day: exampleDay(1), HalfDay: "unknown", Channel: "phone", Residence: new("974")},
 		&VisitRecorded{Office: "fs-1", Day: exampleDay(1), HalfDay: "unknown", Channel: "phone", Residence: new("2B033")},
 		&VisitRecorded{Office: "fs-1", Day: exampleDay(1), HalfDay: "unknown", Channel: "phone", Residence: new("200067932")},
-		&StatementIssued{Participant: "cnaf", SpanStart: exampleTime(1, 0, 0), SpanEnd: exampleTime(2, 0, 0), KeyID: "k1", Signature: []byte{1}},
+		&StatementIssued{Participant: "cnaf", Number: 1, SpanStart: exampleTime(1, 0, 0), SpanEnd: exampleTime(2, 0, 0), KeyID: "k1", Signature: []byte{1}},
 	} {
 		if err := Validate(payload); err != nil {
 			t.Errorf("%T: %v", payload, err)
