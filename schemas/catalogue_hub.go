@@ -68,7 +68,7 @@ func hubEntries() []Entry {
 			},
 		},
 		{
-			Name: "ProbeSent", Dossier: ownDossier, Senders: onlyHub,
+			Name: "ProbeSent", Dossier: ownDossier, Senders: onlyHub, Recipients: []Role{RoleHub},
 			NameFR: "Sonde", NameEN: "Probe sent",
 			French:  "Parcourt toute la route à intervalle de quelques secondes, pour la seule mesure.",
 			English: "Travels the whole road every few seconds, for the metric alone.",

@@ -13,6 +13,8 @@ import (
 const (
 	fromRetention = 14 * 24 * time.Hour
 	toRetention   = 60 * 24 * time.Hour
+	// What comes to the hub itself are its own probes, which only time the road.
+	toHubRetention = 24 * time.Hour
 )
 
 // Bounds of records, in bytes. A quarantined record is a whole `from` record and
@@ -52,6 +54,7 @@ func HubTopics(s config.Settings) []broker.TopicSpec {
 		topic("submitted", s.Partitions, submitted),
 		topic("recorded", s.Partitions, kept(hubMaxBytes)),
 		topic("to.offices", s.Partitions, kept(hubMaxBytes)),
+		topic("to.hub", s.Partitions, limited(toHubRetention, hubMaxBytes)),
 		topic("deliveries", s.Partitions, compacted()),
 		topic("quarantine", 1, kept(quarantineMaxBytes)),
 		topic("directory", 1, compacted()),

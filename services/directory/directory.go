@@ -99,9 +99,9 @@ func (d *Directory) begin(ctx context.Context) error {
 	return nil
 }
 
-// firstRules is the rules version that a new installation begins with; whoever
-// knows that every ledger knows a later one sets it.
-const firstRules = "1"
+// firstRules is the rules version that a new installation begins with, the newest;
+// an older one is moved once every ledger knows it (settings.go).
+const firstRules = "2"
 
 // firstRecords are what a new installation begins with.
 func (d *Directory) firstRecords(partitions string) ([]dir.Record, error) {

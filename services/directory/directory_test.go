@@ -39,7 +39,7 @@ func TestTheFirstRun(t *testing.T) {
 		}
 	})
 	t.Run("publishes the number of partitions and the rules in force", func(t *testing.T) {
-		if diff := cmp.Diff(map[string]string{"partitions": "3", "rules": "1"}, now.Settings()); diff != "" {
+		if diff := cmp.Diff(map[string]string{"partitions": "3", "rules": "2"}, now.Settings()); diff != "" {
 			t.Errorf("settings (-want +got):\n%s", diff)
 		}
 	})
@@ -61,7 +61,7 @@ func TestTheFirstRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		again := newRig(t, kafka, testSettings())
-		if err := again.SetSetting(t.Context(), dir.Setting{Name: dir.SettingRules, Value: "1"}); err != nil {
+		if err := again.SetSetting(t.Context(), dir.Setting{Name: dir.SettingRules, Value: "2"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := again.stop(); err != nil {
@@ -77,10 +77,10 @@ func TestTheFirstRun(t *testing.T) {
 	})
 	t.Run("a newer rules version is published for all", func(t *testing.T) {
 		again := newRig(t, kafka, testSettings())
-		if err := again.SetSetting(t.Context(), dir.Setting{Name: dir.SettingRules, Value: "2"}); err != nil {
+		if err := again.SetSetting(t.Context(), dir.Setting{Name: dir.SettingRules, Value: "3"}); err != nil {
 			t.Fatal(err)
 		}
-		if v, _ := again.host.Directory.Setting(dir.SettingRules); v != "2" {
+		if v, _ := again.host.Directory.Setting(dir.SettingRules); v != "3" {
 			t.Errorf("rules %q", v)
 		}
 	})

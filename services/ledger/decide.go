@@ -10,8 +10,20 @@ import (
 )
 
 // Rules is the newest rules version that this build knows. Any change in any
-// outcome's bytes, bug fixes included, is a new version.
-const Rules = 1
+// outcome's bytes, bug fixes included, is a new version. The versions:
+//
+//	1  the first
+//	2  a probe goes to the party `hub`, so that the whole road can be timed; a
+//	   DeliveryChanged that the hub hands in is a fact for the sender it names
+const (
+	Rules = rulesReports
+
+	rulesReports = 2
+)
+
+// rulesFor is the version by which a submission is judged: the one that was in
+// force when it came, but never an older one than has judged its dossier before.
+func rulesFor(d *dossier, s *submission) int { return max(d.Rules, s.Rules) }
 
 // decision is what the ledger makes of a submission: a fact for the parties, a
 // refusal with a reason, or a repeat of what was seen.
@@ -39,7 +51,7 @@ func decide(d *dossier, s *submission) decision {
 	entry, _ := schemas.Lookup(s.Type)
 	switch {
 	case entry.Kind == schemas.KindHub:
-		verdict = decideOwn(s)
+		verdict = decideOwn(s, rulesFor(d, s))
 	case entry.Opens:
 		verdict = decideOpening(d, s)
 	default:
@@ -60,12 +72,23 @@ func refuse(reason schemas.Reason, detail string) decision {
 func notAParty() decision { return refuse(schemas.ReasonNotAParty, "") }
 
 // decideOwn judges the hub's own events, which belong to no case.
-func decideOwn(s *submission) decision {
+func decideOwn(s *submission, rules int) decision {
 	switch p := s.Payload.(type) {
 	case *schemas.ProbeSent:
-		return decision{}
+		if rules < rulesReports {
+			return decision{}
+		}
+		return decision{parties: []string{schemas.HubParticipant}}
 	case *schemas.StatementIssued:
 		return decision{parties: []string{p.Participant}}
+	case *schemas.DeliveryChanged:
+		switch {
+		case rules < rulesReports:
+		case p.Sender == nil:
+			return decision{}
+		default:
+			return decision{parties: []string{*p.Sender}}
+		}
 	}
 	return refuse(schemas.ReasonNotYourParticipant, "only the ledger makes this event")
 }

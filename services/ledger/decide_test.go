@@ -60,7 +60,7 @@ func (d *desk) hand(c claim) string {
 	}
 	d.offset++
 	v := decide(d.dossier, s)
-	out := &outcome{Place: s.Place, Dossier: d.name, Received: clamp(d.dossier, s), Rules: 1}
+	out := &outcome{Place: s.Place, Dossier: d.name, Received: clamp(d.dossier, s), Rules: rulesFor(d.dossier, s)}
 	said := "fact → " + strings.Join(v.parties, ",")
 	switch {
 	case v.reason != "":

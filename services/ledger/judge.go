@@ -158,8 +158,8 @@ func (o *owner) decideOne(ctx context.Context, d *dossier, r broker.Record) (out
 		}
 		return nil, &IntegrityError{o.partition, err.Error()}
 	}
-	if known := max(d.Rules, s.Rules); known > Rules {
-		return nil, &IntegrityError{o.partition, fmt.Sprintf("submission %s asks for rules version %d, this build knows %d: run a newer build", s.Place, known, Rules)}
+	if asked := rulesFor(d, s); asked > Rules {
+		return nil, &UnknownRulesError{Place: s.Place, Asked: asked}
 	}
 	verdict := refuse(schemas.ReasonHubError, "")
 	if why, faulty := o.faulty[r.Offset]; faulty {

@@ -43,7 +43,7 @@ type outcome struct {
 // make builds the outcome of a decision. It is a pure function of the dossier,
 // the submission and the decision.
 func (o *outcomes) make(ctx context.Context, d *dossier, s *submission, v decision) (*outcome, error) {
-	out := &outcome{Place: s.Place, Dossier: s.dossier(), Received: clamp(d, s), Rules: max(d.Rules, s.Rules)}
+	out := &outcome{Place: s.Place, Dossier: s.dossier(), Received: clamp(d, s), Rules: rulesFor(d, s)}
 	ext := map[string]string{}
 	e := schemas.Event{Subject: s.Subject, DataContentType: schemas.AvroContentType, Extensions: ext}
 	switch {

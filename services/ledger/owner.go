@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/store"
 	"github.com/relais-fr/relais/services/internal/telemetry"
@@ -31,6 +32,17 @@ type IntegrityError struct {
 
 func (e *IntegrityError) Error() string {
 	return fmt.Sprintf("partition %d: %s; nothing is decided until the log is restored from where it is whole", e.Partition, e.What)
+}
+
+// UnknownRulesError says that a submission is to be judged by rules that this
+// build does not know. The ledger stops: a newer one must judge it.
+type UnknownRulesError struct {
+	Place schemas.Place
+	Asked int
+}
+
+func (e *UnknownRulesError) Error() string {
+	return fmt.Sprintf("submission %s asks for rules version %d, this build knows %d: run a newer build", e.Place, e.Asked, Rules)
 }
 
 // owner owns one partition: it folds relais.recorded into dossiers, then decides
@@ -66,10 +78,11 @@ func (o *owner) run(ctx context.Context) error {
 	for {
 		err := o.attempt(ctx, part)
 		var broken *IntegrityError
+		var unknown *UnknownRulesError
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.As(err, &broken):
+		case errors.As(err, &broken), errors.As(err, &unknown):
 			return err
 		case errors.Is(err, store.ErrMoved), errors.Is(err, errFoldAgain):
 			o.metrics.refolds.Inc()
