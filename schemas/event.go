@@ -68,6 +68,7 @@ const (
 	AttrCausationID        = "causationid"        // of a refusal or repeat: the id of the submission that it answers
 	// By the router.
 	AttrRecipient = "recipient"
+	AttrReplay    = "replay" // id of the replay that wrote it again, at its recipient's wish
 )
 
 // SenderAttributes are the extension attributes that a sender may set; the

@@ -159,7 +159,7 @@ func (w *headerWriter) end(values []byte) {
 // made once, not for each event.
 var attributeKeys = keysOf(slices.Concat(SenderAttributes, []string{
 	AttrPartitionKey, AttrReceivedTime, AttrRules, AttrTerritory, AttrSenderRole, AttrRecipientRole, AttrSubmitter,
-	AttrVerdict, AttrVerdictDetail, AttrSequence, AttrSubmittedPartition, AttrSubmittedOffset, AttrParties, AttrLate, AttrRecipient,
+	AttrVerdict, AttrVerdictDetail, AttrSequence, AttrSubmittedPartition, AttrSubmittedOffset, AttrParties, AttrLate, AttrRecipient, AttrReplay,
 }))
 
 func keysOf(names []string) map[string]string {

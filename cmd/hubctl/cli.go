@@ -54,7 +54,7 @@ func commands() []command {
 	return []command{
 		submitCommand(), tailCommand(), importCommand(),
 		directoryShowCommand(), directoryDiffCommand(), directoryImportCommand(),
-		caseShowCommand(),
+		caseShowCommand(), replayCommand(),
 		quarantineListCommand(), quarantineShowCommand(), quarantineRedriveCommand(),
 		versionCommand(),
 	}

@@ -27,6 +27,9 @@ func eventLine(e schemas.Event, zone *time.Location) string {
 		parts = append(parts, "#"+s)
 	}
 	parts = append(parts, "from "+from)
+	if e.Extensions[schemas.AttrReplay] != "" {
+		parts = append(parts, "(replayed)")
+	}
 	if e.Type == schemas.TypeSubmissionRefused {
 		return strings.Join(append(parts, refusalWords(e.Data)), "  ")
 	}

@@ -21,6 +21,10 @@ type cursor struct {
 	// given is the highest number given out of each submitted partition. The
 	// router may write an event again after a crash: what is not above is one.
 	given broker.Numbers
+	// replay is the last replay met, and replayed the numbers given out of it: a
+	// replay has numbers of its own, and leaves the others as they are.
+	replay   string
+	replayed broker.Numbers
 }
 
 func newCursor() cursor {
@@ -28,26 +32,45 @@ func newCursor() cursor {
 }
 
 func (c cursor) clone() cursor {
-	return cursor{next: maps.Clone(c.next), given: maps.Clone(c.given)}
+	return cursor{next: maps.Clone(c.next), given: maps.Clone(c.given), replay: c.replay, replayed: maps.Clone(c.replayed)}
+}
+
+// take says whether an event is new to the reader: by the numbers, or, for one
+// that a replay wrote, by those of that replay.
+func (c *cursor) take(replay string, partition int, offset int64) bool {
+	if replay == "" {
+		return c.given.Take(partition, offset)
+	}
+	if replay != c.replay {
+		c.replay, c.replayed = replay, broker.Numbers{}
+	}
+	return c.replayed.Take(partition, offset)
 }
 
 const (
-	cursorVersion = 1
+	cursorVersion = 2
 	// ownerBytes is how much of a hash of the owner's id a cursor holds, so that
 	// one that was mixed up with another participant's is noticed. It protects
 	// nothing: what may be read is decided by the token.
 	ownerBytes = 4
 	// maxPartitions is what config allows; maxCursor what that many may take.
 	maxPartitions = 1000
-	maxCursor     = 32 << 10
+	maxCursor     = 48 << 10
+	// maxReplay is the longest name of a replay that a cursor keeps.
+	maxReplay = 64
 )
 
 // encode is the cursor as text for its owner: version, owner, then two lists of
-// partition and number, ascending, in base64url.
+// partition and number, ascending, and, once there was a replay, its name and a
+// third list, in base64url.
 func (c cursor) encode(owner string) string {
 	b := append([]byte{cursorVersion}, ownerMark(owner)...)
 	b = appendNumbers(b, c.next)
 	b = appendNumbers(b, c.given)
+	if c.replay != "" {
+		b = append(append(b, byte(len(c.replay))), c.replay...)
+		b = appendNumbers(b, c.replayed)
+	}
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
@@ -86,13 +109,33 @@ func parseCursor(text, owner string) (cursor, error) {
 		return cursor{}, err
 	}
 	given, b, err := parseNumbers(b)
-	if err != nil || len(b) > 0 {
-		return cursor{}, errCursor
+	if err != nil {
+		return cursor{}, err
+	}
+	replay, replayed, err := parseReplay(b)
+	if err != nil {
+		return cursor{}, err
 	}
 	if string(mark) != string(ownerMark(owner)) {
 		return cursor{}, errCursorOwner
 	}
-	return cursor{next: next, given: given}, nil
+	return cursor{next: next, given: given, replay: replay, replayed: replayed}, nil
+}
+
+// parseReplay reads the name and the numbers of the last replay, to the end.
+func parseReplay(b []byte) (string, broker.Numbers, error) {
+	if len(b) == 0 {
+		return "", nil, nil
+	}
+	n := int(b[0])
+	if n == 0 || n > maxReplay || len(b) < 1+n {
+		return "", nil, errCursor
+	}
+	numbers, rest, err := parseNumbers(b[1+n:])
+	if err != nil || len(rest) > 0 {
+		return "", nil, errCursor
+	}
+	return string(b[1 : 1+n]), numbers, nil
 }
 
 // parseNumbers reads one list. Partitions ascend, and numbers are written in as

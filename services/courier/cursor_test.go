@@ -15,6 +15,7 @@ func TestCursorComesBackAsItWas(t *testing.T) {
 	for name, c := range map[string]cursor{
 		"nothing read":   newCursor(),
 		"one partition":  {next: map[int]int64{7: 42}, given: broker.Numbers{3: 0, 11: 9_000_000_000}},
+		"after a replay": {next: map[int]int64{7: 42}, given: broker.Numbers{3: 9}, replay: "0198f3c2-6a41-7c3e-9b1d-2f4c8a7e5d11", replayed: broker.Numbers{3: 4}},
 		"largest offset": {next: map[int]int64{0: math.MaxInt64 - 1}, given: broker.Numbers{maxPartitions - 1: math.MaxInt64 - 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -34,6 +35,7 @@ func TestCursorOfAllPartitionsFitsItsBound(t *testing.T) {
 	for p := range maxPartitions {
 		c.next[p], c.given[p] = math.MaxInt64-1, math.MaxInt64-1
 	}
+	c.replay, c.replayed = strings.Repeat("r", maxReplay), c.given
 	if n := len(c.encode("cnaf")); n > maxCursor {
 		t.Errorf("a cursor can take %d bytes, more than the %d that are read", n, maxCursor)
 	}
@@ -53,7 +55,7 @@ func TestHostileCursorsAreRefused(t *testing.T) {
 		"not base64url":         "a+b/",
 		"cut off":               good[:len(good)-2],
 		"something behind it":   rewrite(func(b []byte) []byte { return append(b, 0) }),
-		"another version":       rewrite(func(b []byte) []byte { b[0] = 2; return b }),
+		"another version":       rewrite(func(b []byte) []byte { b[0] = 1; return b }),
 		"another participant's": cursor{next: map[int]int64{0: 1}}.encode("cnam"),
 		"a huge count":          rewrite(func(b []byte) []byte { return append(b[:lists], 0xff, 0xff, 0xff, 0xff, 0x0f) }),
 		"a number beyond 63 bits": rewrite(func(b []byte) []byte {
@@ -63,6 +65,8 @@ func TestHostileCursorsAreRefused(t *testing.T) {
 		"partitions out of order":  rewrite(func(b []byte) []byte { return append(b[:lists], 2, 1, 1, 0, 1, 0) }),
 		"a partition twice":        rewrite(func(b []byte) []byte { return append(b[:lists], 2, 1, 1, 1, 2, 0) }),
 		"a partition too high":     rewrite(func(b []byte) []byte { return append(b[:lists], 1, 0xe8, 0x07, 1, 0) }),
+		"a replay cut off":         rewrite(func(b []byte) []byte { return append(b, 5, 'a', 'b') }),
+		"a replay without numbers": rewrite(func(b []byte) []byte { return append(b, 2, 'a', 'b') }),
 		"too long":                 strings.Repeat("A", maxCursor+1),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,6 +81,7 @@ func FuzzParseCursor(f *testing.F) {
 	f.Add("")
 	f.Add(newCursor().encode("cnaf"))
 	f.Add(cursor{next: map[int]int64{0: 1, 5: 1 << 40}, given: broker.Numbers{2: 77}}.encode("cnaf"))
+	f.Add(cursor{next: map[int]int64{0: 1}, given: broker.Numbers{2: 77}, replay: "r", replayed: broker.Numbers{2: 5}}.encode("cnaf"))
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := parseCursor(text, "cnaf")
 		if err != nil {

@@ -175,6 +175,7 @@ const (
 	ceReceivedTime       = "ce_" + schemas.AttrReceivedTime
 	ceSubmittedPartition = "ce_" + schemas.AttrSubmittedPartition
 	ceSubmittedOffset    = "ce_" + schemas.AttrSubmittedOffset
+	ceReplay             = "ce_" + schemas.AttrReplay
 )
 
 // merge takes events from the stretches, the earliest received first, each
@@ -232,7 +233,12 @@ func (c *Courier) event(ctx context.Context, r *broker.Record, p *page) ([]byte,
 		c.lose(ctx, r, p, cmp.Or(err, errNoPlace))
 		return nil, nil
 	}
-	if !p.cursor.given.Take(partition, offset) {
+	replay := string(r.Header(ceReplay))
+	if len(replay) > maxReplay {
+		c.lose(ctx, r, p, errNoPlace)
+		return nil, nil
+	}
+	if !p.cursor.take(replay, partition, offset) {
 		p.repeats++
 		c.metrics.repeats.Inc()
 		return nil, nil

@@ -147,6 +147,8 @@ func (w *town) do(words []string) string {
 		return ""
 	case words[1] == "reads":
 		return w.reads(words[0])
+	case words[1] == "replays":
+		return w.replays(words[0], strings.Join(words[2:], " "))
 	case words[1] == "shows":
 		return w.shows(words[0], words[2], words[3:])
 	case words[1] == "posts":
@@ -243,8 +245,8 @@ func (w *town) reads(who string) string {
 	for {
 		answer, status, header := w.call(http.MethodGet, "/v1/mailbox?cursor="+w.cursors[who], who, "", nil)
 		var events []struct {
-			Type, Subject, Sequence, Source, Late string
-			Data                                  struct {
+			Type, Subject, Sequence, Source, Late, Replay string
+			Data                                          struct {
 				Reason       string
 				SubmissionID string `json:"submission_id"`
 			}
@@ -270,9 +272,36 @@ func (w *town) reads(who string) string {
 			if e.Late == "true" {
 				line += " (late)"
 			}
+			if e.Replay != "" {
+				line += " (replayed)"
+			}
 			told.WriteString(strings.TrimSpace(line) + "\n")
 		}
 	}
+}
+
+// replays asks for events again and tells the last line of the answer.
+func (w *town) replays(who, body string) string {
+	answer, status, _ := w.call(http.MethodPost, "/v1/replays", who, "application/json", []byte(unalias(body)))
+	lines := strings.Split(strings.TrimSpace(string(answer)), "\n")
+	var told struct {
+		Code, Detail, Cursor string
+		DryRun               bool `json:"dry_run"`
+		Events               int
+		Done                 bool
+	}
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &told); err != nil {
+		w.t.Fatalf("%s: %v", answer, err)
+	}
+	switch {
+	case status != http.StatusOK:
+		return fmt.Sprintf("%d %s: %s\n", status, told.Code, told.Detail)
+	case !told.Done:
+		return "not done\n"
+	case told.DryRun:
+		return fmt.Sprintf("%d would be written again\n", told.Events)
+	}
+	return fmt.Sprintf("%d written again\n", told.Events)
 }
 
 // shows tells the state of a dossier's cases, and how many outcomes led there, now or

@@ -27,6 +27,8 @@ const (
 	lagEvery = 5 * time.Second
 	// retryAfter is the pause after a fault of the store or the registry.
 	retryAfter = time.Second
+
+	ceReplay = "ce_" + schemas.AttrReplay
 )
 
 // follower keeps the desks of one partition of `to.offices` while it is ours.
@@ -199,6 +201,11 @@ func (f *follower) take(ctx context.Context, records []broker.Record) error {
 func (f *follower) readAll(ctx context.Context, records []broker.Record) ([]*desk.Event, error) {
 	events := make([]*desk.Event, 0, len(records))
 	for _, r := range records {
+		if r.Header(ceReplay) != nil {
+			// The desk has it, or will have it from the router: a replay may run ahead
+			// of that, and its numbers do not count.
+			continue
+		}
 		e, err := read(ctx, f.codec, r)
 		var refusal *schemas.Refusal
 		switch {

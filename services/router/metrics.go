@@ -10,6 +10,7 @@ import (
 type metrics struct {
 	copies   *prometheus.CounterVec
 	dead     *prometheus.CounterVec
+	replayed *prometheus.CounterVec
 	dropped  prometheus.Counter
 	endToEnd prometheus.Observer
 }
@@ -24,6 +25,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		dead: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "relais_dead_deliveries_total",
 			Help: "Copies that the broker refused for good, because the recipient's topic is gone, say.",
+		}, []string{"recipient"}),
+		replayed: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "relais_events_replayed_total",
+			Help: "Events written again into a recipient's topic because it asked for them.",
 		}, []string{"recipient"}),
 		dropped:  telemetry.DedupeHits(reg),
 		endToEnd: telemetry.EndToEnd(reg, telemetry.StageRouted),

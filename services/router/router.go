@@ -29,9 +29,11 @@ type Router struct {
 
 var _ services.Service = (*Router)(nil)
 
-// New makes a router. It has no doors.
+// New makes a router and registers its door, POST /v1/replays.
 func New(host services.Host) (*Router, error) {
-	return &Router{host: host, metrics: newMetrics(host.Metrics), recorded: host.Broker.Topic("recorded")}, nil
+	r := &Router{host: host, metrics: newMetrics(host.Metrics), recorded: host.Broker.Topic("recorded")}
+	host.HTTP.Handle("POST "+replaysPath, &replays{Router: r, running: map[string]bool{}})
+	return r, nil
 }
 
 // Name is the service's name.
