@@ -57,6 +57,7 @@ const (
 	AttrSenderRole    = "senderrole"    // role of the sender, as the directory said
 	AttrRecipientRole = "recipientrole" // role of the ReferralMade's `to`, as the directory said
 	AttrSubmitter     = "submitter"     // who handed it in, by the door: the source's participant or its feeder
+	AttrDoor          = "door"          // by which door it came in, as Door says; recipients do not get it
 	AttrVerdict       = "verdict"       // the gateway's refusal, a RefusalReasons code
 	AttrVerdictDetail = "verdictdetail" // what is at fault
 	// By the ledger.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
@@ -61,7 +62,7 @@ func (g *Gateway) rule(ctx context.Context, by auth.Principal, rec *broker.Recor
 
 func (g *Gateway) ruleOnce(ctx context.Context, by auth.Principal, rec *broker.Record) (*handed, error) {
 	h := &handed{g: g, by: by, origin: rec, since: time.Now()}
-	c := claim{by: by, channel: channelKafka, key: rec.Key}
+	c := claim{by: by, channel: channelKafka, key: rec.Key, record: g.doorOf(rec)}
 	var err error
 	if c.event, err = readRecord(rec, by); err == nil {
 		h.ruling, h.hearing, err = g.judge.judge(ctx, c)
@@ -85,6 +86,12 @@ func (g *Gateway) ruleOnce(ctx context.Context, by auth.Principal, rec *broker.R
 		h.quarantined = true
 	}
 	return h, nil
+}
+
+// doorOf is where a record stands, in words that are the same in every
+// installation.
+func (g *Gateway) doorOf(rec *broker.Record) schemas.Door {
+	return schemas.Door{Topic: strings.TrimPrefix(rec.Topic, g.host.Settings.Prefix+"."), Partition: rec.Partition, Offset: rec.Offset}
 }
 
 // readRecord reads the event of a record from outside.

@@ -30,7 +30,7 @@ func TestAnEventIsAcceptedAndStamped(t *testing.T) {
 		}
 		want := map[string]string{
 			"partitionkey": caseA, "receivedtime": e.Extensions["receivedtime"], "rules": "1", "territory": "56",
-			"senderrole": "office", "recipientrole": "operator", "submitter": "fs-1",
+			"senderrole": "office", "recipientrole": "operator", "submitter": "fs-1", "door": "http",
 		}
 		if diff := cmp.Diff(want, e.Extensions); diff != "" {
 			t.Errorf("attributes (-want +got):\n%s", diff)

@@ -29,6 +29,8 @@ type claim struct {
 	channel string
 	// key is the record key of a claim that came by Kafka; nil if it had none.
 	key []byte
+	// record is where a claim that came by Kafka stands; zero for HTTP.
+	record schemas.Door
 }
 
 // ruling is what an accepted claim becomes.

@@ -246,7 +246,7 @@ func TestAttributesOfTheHubsOwnAreDroppedAndNamed(t *testing.T) {
 		for _, name := range []string{
 			schemas.AttrReceivedTime, schemas.AttrRules, schemas.AttrTerritory, schemas.AttrSenderRole, schemas.AttrRecipientRole, schemas.AttrSubmitter,
 			schemas.AttrVerdict, schemas.AttrVerdictDetail, schemas.AttrSequence, schemas.AttrSubmittedPartition, schemas.AttrSubmittedOffset,
-			schemas.AttrParties, schemas.AttrLate, schemas.AttrRecipient, "favouritecolour",
+			schemas.AttrParties, schemas.AttrLate, schemas.AttrRecipient, schemas.AttrDoor, "favouritecolour",
 		} {
 			forged = forged.with(attr(name, "7"))
 		}
@@ -258,7 +258,7 @@ func TestAttributesOfTheHubsOwnAreDroppedAndNamed(t *testing.T) {
 		for _, name := range decoded(t, w)["ignored"].([]any) {
 			ignored = append(ignored, name.(string))
 		}
-		want := []string{"favouritecolour", "late", "parties", "receivedtime", "recipient", "recipientrole", "rules", "senderrole", "sequence", "submittedoffset", "submittedpartition", "submitter", "territory", "verdict", "verdictdetail"}
+		want := []string{"door", "favouritecolour", "late", "parties", "receivedtime", "recipient", "recipientrole", "rules", "senderrole", "sequence", "submittedoffset", "submittedpartition", "submitter", "territory", "verdict", "verdictdetail"}
 		if diff := cmp.Diff(want, ignored); diff != "" {
 			t.Errorf("ignored (-want +got):\n%s", diff)
 		}

@@ -7,7 +7,7 @@ import (
 )
 
 // stamps is how many attributes the gateway adds at most.
-const stamps = 9
+const stamps = 10
 
 // receivedLayout is RFC 3339 with milliseconds, of one length so that it sorts.
 const receivedLayout = "2006-01-02T15:04:05.000Z"
@@ -36,6 +36,7 @@ func (h *hearing) stamp(attrs map[string]string) {
 	set(schemas.AttrSenderRole, string(h.sender.Role))
 	set(schemas.AttrRecipientRole, string(h.recipientRole))
 	set(schemas.AttrSubmitter, h.submitter())
+	set(schemas.AttrDoor, h.record.String())
 }
 
 // submitter is who came through the door: refusals go there. The page hands in

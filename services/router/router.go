@@ -204,6 +204,7 @@ var stripped = map[string]bool{
 	"ce_" + schemas.AttrSenderRole:    true,
 	"ce_" + schemas.AttrRecipientRole: true,
 	"ce_" + schemas.AttrSubmitter:     true,
+	"ce_" + schemas.AttrDoor:          true,
 	"ce_" + schemas.AttrRecipient:     true,
 }
 

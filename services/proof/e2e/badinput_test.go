@@ -314,7 +314,7 @@ func TestAttributesOfTheHubAreDropped(t *testing.T) {
 	forged := map[string]string{
 		"sequence": "0000000099", "parties": "msa,cnam", "recipient": "msa", "submittedpartition": "77", "submittedoffset": "777777",
 		"receivedtime": "2001-01-01T00:00:00.000Z", "rules": "99", "senderrole": "hub", "recipientrole": "hub", "submitter": "msa",
-		"territory": "99", "verdict": "malformed", "verdictdetail": "x",
+		"territory": "99", "verdict": "malformed", "verdictdetail": "x", "door": "from.msa/0/1",
 	}
 	e := b.referral()
 	for name, value := range forged {
