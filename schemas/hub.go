@@ -65,6 +65,8 @@ type DeliveryChanged struct {
 	// RecordedOffset is where the event is on relais.recorded, on the partition
 	// of its place.
 	RecordedOffset *int64 `avro:"recorded_offset" json:"recorded_offset,omitempty"`
+	// CopyOffset is where the recipient's copy is, or was, on its own topic.
+	CopyOffset *int64 `avro:"copy_offset" json:"copy_offset,omitempty"`
 }
 
 // States of a delivery, codes of the table delivery_state.

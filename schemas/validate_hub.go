@@ -75,6 +75,9 @@ func (c *checker) deliveryChanged(p *DeliveryChanged) {
 	if p.RecordedOffset != nil {
 		c.between("recorded_offset", *p.RecordedOffset, 0, math.MaxInt64)
 	}
+	if p.CopyOffset != nil {
+		c.between("copy_offset", *p.CopyOffset, 0, math.MaxInt64)
+	}
 }
 
 func (c *checker) statementIssued(p *StatementIssued) {
