@@ -18,10 +18,7 @@ type metrics struct {
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
-	attempts := f.NewCounterVec(prometheus.CounterOpts{
-		Name: "relais_delivery_attempts_total",
-		Help: "Events that were tried to be brought to a recipient, by the way taken and what came of it.",
-	}, []string{"channel", "outcome", "code_class"})
+	attempts := telemetry.DeliveryAttempts(reg)
 	return &metrics{
 		delivered:  attempts.WithLabelValues(channelMailbox, "delivered", "2xx"),
 		unreadable: attempts.WithLabelValues(channelMailbox, "unreadable", ""),

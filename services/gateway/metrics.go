@@ -78,19 +78,8 @@ func (g *Gateway) tell(reg prometheus.Registerer) {
 		Name: "relais_quota_used_ratio",
 		Help: "How much of its allowance at the HTTP door of this gateway each participant has used up, 0 to 1; of all offices the most.",
 	}, "operator", g.limiter.used)
-	telemetry.GaugesFunc(reg, prometheus.GaugeOpts{
-		Name:        "relais_oldest_pending_seconds",
-		Help:        "How long the oldest event in the queue has waited, to the second, by who handed it in (offices as one); submitted is from its taking by this gateway to its outcome.",
-		ConstLabels: prometheus.Labels{"queue": queueSubmitted},
-	}, "operator", g.pending.oldest)
-	telemetry.GaugesFunc(reg, prometheus.GaugeOpts{
-		Name: "relais_dlq_depth",
-		Help: "Records in quarantine, redriven ones included, by why they could not be read; every gateway tells all.",
-	}, "reason", g.census.depth)
-	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "relais_dlq_oldest_seconds",
-		Help: "How long the oldest record lies in quarantine; 0 when none does.",
-	}, g.census.age)
+	telemetry.OldestPending(reg, queueSubmitted, g.pending.oldest)
+	telemetry.DeadLetters(reg, g.census.depth, g.census.age)
 }
 
 // accepted counts an acknowledged event.

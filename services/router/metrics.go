@@ -1,16 +1,30 @@
 package router
 
 import (
+	"sync"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
+// Outcomes of an attempt, besides that of the broker's answer.
+const (
+	outcomeDelivered = "delivered"
+	outcomeRefused   = "refused"
+	outcomeGone      = "gone"
+)
+
+// queueTo is where events wait for their copy on the recipient's topic.
+const queueTo = "to"
+
 type metrics struct {
 	copies   *prometheus.CounterVec
 	dead     *prometheus.CounterVec
 	replayed *prometheus.CounterVec
+	attempts *prometheus.CounterVec
 	dropped  prometheus.Counter
 	endToEnd prometheus.Observer
 }
@@ -30,7 +44,60 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "relais_events_replayed_total",
 			Help: "Events written again into a recipient's topic because it asked for them.",
 		}, []string{"recipient"}),
+		attempts: telemetry.DeliveryAttempts(reg),
 		dropped:  telemetry.DedupeHits(reg),
 		endToEnd: telemetry.EndToEnd(reg, telemetry.StageRouted),
 	}
+}
+
+// tell registers what is looked up when it is asked for.
+func (r *Router) tell(reg prometheus.Registerer) {
+	telemetry.OldestPending(reg, queueTo, r.waiting.oldest)
+}
+
+// waiting are the partitions that are routed here. Safe for concurrent use.
+type waiting struct {
+	mu         sync.Mutex
+	partitions map[*partition]bool
+}
+
+func (w *waiting) add(p *partition) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.partitions == nil {
+		w.partitions = map[*partition]bool{}
+	}
+	w.partitions[p] = true
+}
+
+func (w *waiting) remove(p *partition) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.partitions, p)
+}
+
+// oldest is how many seconds each recipient's oldest event has waited.
+func (w *waiting) oldest() map[string]float64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ages := map[string]float64{}
+	for p := range w.partitions {
+		p.mu.Lock()
+		for _, l := range p.lanes {
+			ages[l.label] = max(ages[l.label], l.age().Seconds())
+		}
+		p.mu.Unlock()
+	}
+	return ages
+}
+
+// age is how long the oldest event has waited; p.mu is held.
+func (l *lane) age() time.Duration {
+	switch {
+	case len(l.pending) > 0:
+		return max(time.Since(l.pending[0].received), 0)
+	case l.behind:
+		return max(time.Since(l.oldest), 0)
+	}
+	return 0
 }

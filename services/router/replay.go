@@ -314,7 +314,7 @@ func (r *replay) writeStep(ctx context.Context, step []again) error {
 		if _, err := c.ack.Wait(ctx); err != nil {
 			return fmt.Errorf("replay to %s: %w", c.record.Topic, err)
 		}
-		r.metrics.replayed.WithLabelValues(c.recipient).Inc()
+		r.metrics.replayed.WithLabelValues(c.label()).Inc()
 	}
 	return nil
 }

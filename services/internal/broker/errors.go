@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
@@ -49,6 +50,20 @@ func (e *RefusedError) TooLarge() bool {
 
 // Gone says whether the topic does not exist, or is hidden from us.
 func (e *RefusedError) Gone() bool { return isUnknownTopic(e.Err) }
+
+// Code is the broker's answer as a code, such as message_size_too_large.
+func (e *RefusedError) Code() string {
+	var code kafka.Error
+	if !errors.As(e.Err, &code) {
+		return "refused"
+	}
+	return strings.ReplaceAll(strings.ToLower(code.Title()), " ", "_")
+}
+
+// Gone says whether an error is that the topic, or the partition, does not exist
+// or is hidden from us. Metadata may be a few seconds old: believe it when it has
+// been said for a while.
+func Gone(err error) bool { return err != nil && isUnknownTopic(err) }
 
 func advice(err error) string {
 	switch {
@@ -111,6 +126,12 @@ func wasNotWritten(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &code) && before[code] || isMissingInMetadata(err) ||
 		errors.As(err, &op) && op.Op == "dial"
+}
+
+// isOfReplicas is true for a leader that is there and has too few replicas at its
+// side: other connections, or fresher metadata, would change nothing.
+func isOfReplicas(err error) bool {
+	return errors.Is(err, kafka.NotEnoughReplicas) || errors.Is(err, kafka.NotEnoughReplicasAfterAppend)
 }
 
 func isDefinite(err error) bool {

@@ -34,7 +34,7 @@ func (b *Broker) ProduceBatch(ctx context.Context, topic string, partition int, 
 	if err != nil {
 		if !isDefinite(err) {
 			b.metrics.retries.WithLabelValues("produce").Inc()
-			b.refresh()
+			b.refreshAfter(err)
 		}
 		return 0, err
 	}

@@ -201,7 +201,7 @@ func (q *queue) send(batch []*Ack, perhaps bool) {
 		if tries == 4 {
 			q.b.log.Warn("records are not acknowledged, trying again", "topic", q.tp.topic, "partition", q.tp.partition, "count", len(batch), "error", err)
 		}
-		q.b.refresh()
+		q.b.refreshAfter(err)
 		if !pace.wait(q.b.ctx) {
 			q.resolve(batch, 0, fmt.Errorf("%w before it was acknowledged: %w", ErrClosed, err))
 			return

@@ -97,6 +97,13 @@ func (b *Broker) refresh() {
 	}
 }
 
+// refreshAfter refreshes after a produce that failed, if that can help.
+func (b *Broker) refreshAfter(err error) {
+	if !isOfReplicas(err) {
+		b.refresh()
+	}
+}
+
 // refreshNow does so however short a time ago it was done: what is asked next
 // must not be answered from memory.
 func (b *Broker) refreshNow() {

@@ -170,6 +170,28 @@ func (b *Broker) lookup(ctx context.Context, topic string) (n int, err error) {
 	return n, err
 }
 
+// Reachable says whether a partition could be written now, as far as the cluster's
+// metadata tells, which may be a few seconds old: nil when it has a leader; Gone
+// tells whether the topic is not there. It costs the cluster nothing.
+func (b *Broker) Reachable(ctx context.Context, topic string, partition int) error {
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.AttemptTimeout)
+	defer cancel()
+	res, err := b.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	if err != nil {
+		return err
+	}
+	t := res.Topics[0]
+	if t.Error != nil {
+		return t.Error
+	}
+	for _, p := range t.Partitions {
+		if p.ID == partition {
+			return p.Error
+		}
+	}
+	return fmt.Errorf("%s: %w", topicPartition{topic, partition}, kafka.UnknownTopicOrPartition)
+}
+
 // Topics is the names of all topics that the cluster lets this client see.
 func (b *Broker) Topics(ctx context.Context) (names []string, err error) {
 	b.refreshNow()

@@ -45,3 +45,35 @@ func DedupeHits(reg prometheus.Registerer) prometheus.Counter {
 		Help: "Outcomes on the log more than once, dropped by their number.",
 	})
 }
+
+// DeliveryAttempts counts attempts to bring an event to a recipient.
+func DeliveryAttempts(reg prometheus.Registerer) *prometheus.CounterVec {
+	return promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+		Name: "relais_delivery_attempts_total",
+		Help: "Events that were tried to be brought to a recipient, by the way taken and what came of it.",
+	}, []string{"channel", "outcome", "code_class"})
+}
+
+// OldestPending tells how long the oldest event of each participant has waited in
+// a queue.
+func OldestPending(reg prometheus.Registerer, queue string, read func() map[string]float64) {
+	GaugesFunc(reg, prometheus.GaugeOpts{
+		Name: "relais_oldest_pending_seconds",
+		Help: "How long the oldest event in the queue has waited, by participant (offices as one): in submitted for its outcome, by who handed it in; " +
+			"in to for its copy, by who is to get it.",
+		ConstLabels: prometheus.Labels{"queue": queue},
+	}, "operator", read)
+}
+
+// DeadLetters tells how many records or deliveries wait for somebody to look at
+// them, by reason, and how long the oldest has.
+func DeadLetters(reg prometheus.Registerer, depth func() map[string]float64, oldest func() float64) {
+	GaugesFunc(reg, prometheus.GaugeOpts{
+		Name: "relais_dlq_depth",
+		Help: "What waits for somebody to look at it, by reason: records in quarantine (gateway), deliveries that are dead (router). Every replica tells all.",
+	}, "reason", depth)
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "relais_dlq_oldest_seconds",
+		Help: "How long the oldest of relais_dlq_depth has waited; 0 when there is none.",
+	}, oldest)
+}

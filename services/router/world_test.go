@@ -1,0 +1,240 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services"
+	"github.com/relais-fr/relais/services/internal/auth"
+	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/config"
+	"github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/directory/directorytest"
+	"github.com/relais-fr/relais/services/internal/enginetest"
+)
+
+const partitions = 2
+
+// world is routers on a broker of their own, with a test that writes recorded in
+// the ledger's place. It lives in a synctest bubble.
+type world struct {
+	t        *testing.T
+	kafka    *enginetest.Kafka
+	broker   *broker.Broker // the test's own
+	settings config.Settings
+	codec    *schemas.Codec
+	next     [partitions]int64
+
+	mu      sync.Mutex
+	without map[string]*kerr.Error // topics that take nothing, and why
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, kafka: enginetest.NewKafka(t), codec: schemas.NewCodec(enginetest.Schemas{}), without: map[string]*kerr.Error{}}
+	w.broker = w.dial()
+	w.settings = config.DefaultHub()
+	w.settings.Partitions = partitions
+	specs := services.HubTopics(w.settings)
+	for _, id := range []string{"cnaf", "cpam"} {
+		specs = append(specs, services.ParticipantTopics(w.settings, id)...)
+	}
+	if err := w.broker.EnsureTopics(t.Context(), specs...); err != nil {
+		t.Fatal(err)
+	}
+	w.kafka.Cluster.ControlKey(int16(kmsg.Produce), w.judge)
+	return w
+}
+
+func (w *world) dial() *broker.Broker {
+	w.t.Helper()
+	b, err := broker.New(broker.Config{Brokers: []string{w.kafka.Addr}, Dial: w.kafka.Dial})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+// judge refuses what is written to topics that take nothing.
+func (w *world) judge(req kmsg.Request) (kmsg.Response, error, bool) {
+	w.kafka.Cluster.KeepControl()
+	produce := req.(*kmsg.ProduceRequest)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, topic := range produce.Topics {
+		fault := w.without[topic.Topic]
+		if fault == nil {
+			continue
+		}
+		res := produce.ResponseKind().(*kmsg.ProduceResponse)
+		answer := kmsg.NewProduceResponseTopic()
+		answer.Topic = topic.Topic
+		for _, p := range topic.Partitions {
+			answer.Partitions = append(answer.Partitions, kmsg.ProduceResponseTopicPartition{Partition: p.Partition, ErrorCode: fault.Code, BaseOffset: -1})
+		}
+		res.Topics = append(res.Topics, answer)
+		return res, nil, true
+	}
+	return nil, nil, false
+}
+
+// refuse lets a topic take nothing; nil lets it take again.
+func (w *world) refuse(topic string, why *kerr.Error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.without[topic] = why
+}
+
+// router runs a router until stop is called.
+func (w *world) router() (r *Router, stop func()) {
+	w.t.Helper()
+	b := w.dial()
+	view := directorytest.View(w.t,
+		directory.Participant{ID: "cnaf", Role: directory.RoleOperator},
+		directory.Participant{ID: "cpam", Role: directory.RoleOperator},
+		directory.Office{ID: "demo-1"})
+	r, err := New(services.Host{
+		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Broker: b, HTTP: http.NewServeMux(), Ready: services.NewReadiness(),
+		Directory: view, Schemas: enginetest.Schemas{}, Auth: auth.New(true, view.Participant), Settings: w.settings,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			w.t.Errorf("the router ended: %v", err)
+		}
+		_ = b.Close()
+	})
+	w.t.Cleanup(stop)
+	return r, stop
+}
+
+// record writes an outcome for the parties, and returns its place.
+func (w *world) record(p int, parties ...string) string {
+	w.t.Helper()
+	place := fmt.Sprintf("%d-%d", p, w.next[p])
+	w.repeat(p, w.next[p], parties...)
+	w.next[p]++
+	return place
+}
+
+// repeat writes an outcome that may be there already.
+func (w *world) repeat(p int, number int64, parties ...string) {
+	w.t.Helper()
+	data, err := w.codec.Encode(w.t.Context(), &schemas.ReviewStarted{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	key := dossierOn(p)
+	headers := schemas.Headers(schemas.Event{
+		ID: fmt.Sprintf("evt-%d-%d", p, number), Source: schemas.Source("demo-1", "page"), Type: schemas.TypeReviewStarted, Subject: key,
+		DataContentType: schemas.AvroContentType, Data: data,
+		Extensions: map[string]string{
+			schemas.AttrSubmittedPartition: strconv.Itoa(p), schemas.AttrSubmittedOffset: strconv.FormatInt(number, 10),
+			schemas.AttrParties: strings.Join(parties, ","), schemas.AttrReceivedTime: time.Now().UTC().Format(time.RFC3339Nano),
+		},
+	})
+	_, err = w.broker.Produce(w.t.Context(), broker.Record{Topic: "relais.recorded", Partition: p, Key: []byte(key), Value: data, Headers: headers, Time: time.Now()})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// dossierOn is a dossier whose key is placed on the partition.
+func dossierOn(p int) string {
+	for i := 0; ; i++ {
+		key := fmt.Sprintf("demo-1.%d", i)
+		if broker.PartitionOf([]byte(key), partitions) == p {
+			return key
+		}
+	}
+}
+
+// held are the records of a topic, partition by partition.
+func (w *world) held(topic string) []broker.Record {
+	w.t.Helper()
+	ranges, err := w.broker.Ranges(w.t.Context(), topic)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var all []broker.Record
+	for p := range len(ranges) {
+		for cursor := w.broker.Cursor(topic, p, ranges[p].First); cursor.Position() < ranges[p].Next; {
+			batch, err := cursor.Fetch(w.t.Context())
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			all = append(all, batch.Records...)
+		}
+	}
+	return all
+}
+
+// places are those of a topic's records, as they stand there.
+func (w *world) places(topic string) []string {
+	w.t.Helper()
+	var all []string
+	for _, r := range w.held(topic) {
+		place, err := placeOf(r)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, place.String())
+	}
+	return all
+}
+
+// firsts are the places that a reader takes who drops by number what it has.
+func (w *world) firsts(topic string) []string {
+	w.t.Helper()
+	numbers := broker.Numbers{}
+	var all []string
+	for _, text := range w.places(topic) {
+		place, err := schemas.ParsePlace(text)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if numbers.Take(place.Partition, place.Offset) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// told are the latest steps on relais.deliveries, by key, in short.
+func (w *world) told() map[string]string {
+	w.t.Helper()
+	steps := map[string]string{}
+	for _, r := range w.held("relais.deliveries") {
+		payload, err := w.codec.Decode(w.t.Context(), schemas.TypeDeliveryChanged, r.Value)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		d := payload.(*schemas.DeliveryChanged)
+		reason := ""
+		if d.Reason != nil {
+			reason = " " + *d.Reason
+		}
+		steps[string(r.Key)] = d.State + reason
+	}
+	return steps
+}
