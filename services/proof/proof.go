@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/relais-fr/relais/services/proof/bench"
 	"github.com/relais-fr/relais/services/proof/faults"
 )
 
@@ -25,6 +26,7 @@ type trial struct {
 
 var trials = []trial{
 	{"faults", "pulls plugs under load, then compares what clients were told with what is on the log", faults.Main},
+	{"bench", "measures the hub beside its peers and writes a table of ratios", bench.Main},
 }
 
 // Main runs the trial that the arguments name, until it ends or is interrupted,
