@@ -208,9 +208,18 @@ func jumpingNow() time.Time {
 			Name:   "release-before",
 			Clause: "A ledger of another release keeps its dossiers in another format, and takes ours for absent.",
 			Edits: []Edit{{
-				ledger + "dossier.go",
-				"const stateFormat = \"1\"",
+				ledger + "state.go",
+				"const stateFormat = \"2\"",
 				"const stateFormat = \"0\"",
+			}},
+		},
+		{
+			Name:   "deaf-owner",
+			Clause: "A ledger that does not hear that a partition is no longer its own, and goes on writing to it.",
+			Edits: []Edit{{
+				ledger + "ledger.go",
+				"		return newOwner(l, c).run(ctx)\n",
+				"		go func() { _ = newOwner(l, c).run(context.WithoutCancel(ctx)) }()\n		<-ctx.Done()\n		return nil\n",
 			}},
 		},
 	}
