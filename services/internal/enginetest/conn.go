@@ -5,25 +5,10 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-// LoseAnswers makes the answers to the next n requests of that kind get lost:
-// the broker does what was asked, then the connection ends, and the client
-// cannot know.
-func (k *Kafka) LoseAnswers(key kmsg.Key, n int) { k.losses.add(loss{key, false}, n) }
-
-// HoldAnswers makes the answers to the next n requests of that kind never come,
-// while their connections stay.
-func (k *Kafka) HoldAnswers(key kmsg.Key, n int) { k.losses.add(loss{key, true}, n) }
-
-// Lost says how many answers of that kind are still to be lost.
-func (k *Kafka) Lost(key kmsg.Key) (left int) {
-	k.losses.mu.Lock()
-	defer k.losses.mu.Unlock()
-	return k.losses.left[loss{key, false}]
-}
 
 type loss struct {
 	key  kmsg.Key
@@ -54,11 +39,11 @@ func (l *losses) take(what loss) bool {
 	return true
 }
 
-// conn is a client's connection that can lose an answer. Kafka's requests begin
-// with their length and their kind.
+// conn is a client's connection that can lose an answer, or stand still. Kafka's
+// requests begin with their length and their kind.
 type conn struct {
 	net.Conn
-	losses *losses
+	line *Line
 
 	mu         sync.Mutex
 	remain     int // bytes of the request being written
@@ -70,16 +55,22 @@ func (c *conn) Write(p []byte) (int, error) {
 	if c.remain == 0 && len(p) >= 6 {
 		key := kmsg.Key(binary.BigEndian.Uint16(p[4:]))
 		c.remain = 4 + int(binary.BigEndian.Uint32(p))
-		c.lose, c.hold = c.losses.take(loss{key, false}), c.losses.take(loss{key, true})
+		c.lose, c.hold = c.line.losses.take(loss{key, false}), c.line.losses.take(loss{key, true})
 	}
 	c.remain -= min(len(p), c.remain)
 	c.mu.Unlock()
+	if c.line.later(c, p, false) {
+		return len(p), nil
+	}
 	return c.Conn.Write(p)
 }
 
 func (c *conn) Read(p []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(p)
+		if n > 0 {
+			c.line.stand()
+		}
 		c.mu.Lock()
 		lose, hold := c.lose, c.hold
 		c.mu.Unlock()
@@ -91,4 +82,13 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, io.ErrUnexpectedEOF
 		}
 	}
+}
+
+// Close ends reads at once. While the line is paused the broker does not learn of
+// it: a process that stands still closes nothing.
+func (c *conn) Close() error {
+	if c.line.later(c, nil, true) {
+		return c.Conn.SetReadDeadline(time.Unix(1, 0))
+	}
+	return c.Conn.Close()
 }

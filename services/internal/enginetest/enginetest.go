@@ -1,12 +1,12 @@
-// Package enginetest gives tests the embedded engines without a network: a
-// Kafka broker and a Redis that live in the test's process and its
-// testing/synctest bubble, where time is virtual. Only tests import it.
+// Package enginetest gives tests their engines. The embedded ones live in the
+// test's process and its testing/synctest bubble, without a network and in
+// virtual time; Apache Kafka and Redis are those that deploy/local has started
+// (Local). It also says what a machine lacks for a test. Only tests import it.
 package enginetest
 
 import (
 	"context"
 	"net"
-	"sync/atomic"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
@@ -21,12 +21,11 @@ type Kafka struct {
 	Cluster *kfake.Cluster
 	// Addr is its address, for Dial only.
 	Addr string
+	// Line is the way to it that clients take, but for those with one of NewLine.
+	*Line
 
 	network *kfake.VirtualNetwork
 	opts    []kfake.Opt
-	dials   atomic.Int64
-	cut     atomic.Bool
-	losses  losses
 }
 
 // port is the same for all: each has a network of its own.
@@ -35,7 +34,8 @@ const port = 9092
 // NewKafka starts a broker that stops with the test.
 func NewKafka(t testing.TB, opts ...kfake.Opt) *Kafka {
 	t.Helper()
-	k := &Kafka{Addr: "127.0.0.1:9092", network: new(kfake.VirtualNetwork), opts: opts}
+	network := new(kfake.VirtualNetwork)
+	k := &Kafka{Addr: "127.0.0.1:9092", Line: NewLine(network.DialContext), network: network, opts: opts}
 	k.Start(t)
 	t.Cleanup(k.Stop)
 	return k
@@ -56,24 +56,8 @@ func (k *Kafka) Start(t testing.TB) {
 // Stop stops the broker: connections end, dials fail.
 func (k *Kafka) Stop() { k.Cluster.Close() }
 
-// Dial connects to the broker; it fits broker.Config.Dial.
-func (k *Kafka) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if k.cut.Load() {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: net.ErrClosed}
-	}
-	k.dials.Add(1)
-	c, err := k.network.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return &conn{Conn: c, losses: &k.losses}, nil
-}
-
-// Cut lets dials fail (true) or succeed (false); connections stay.
-func (k *Kafka) Cut(cut bool) { k.cut.Store(cut) }
-
-// Dials is the number of connections made so far.
-func (k *Kafka) Dials() int64 { return k.dials.Load() }
+// NewLine is a way to the broker for one client alone.
+func (k *Kafka) NewLine() *Line { return NewLine(k.network.DialContext) }
 
 // NewRedis starts a Redis that stops with the test, and a client of it.
 func NewRedis(t testing.TB) (*miniredis.Miniredis, *redis.Client) {

@@ -1,0 +1,101 @@
+package enginetest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Local is the engines that `deploy/local/up --engines` has started: brokers of
+// Apache Kafka and a Redis, as processes of their own. Tests that break them run
+// one after the other: give `go test` -p 1, as .ci/run does.
+type Local struct {
+	// Brokers are the addresses of all brokers, by number from 1.
+	Brokers []string
+	// Redis is the server's address.
+	Redis string
+
+	root, dir string
+}
+
+// NewLocal is the engines whose data folder RELAIS_ENGINES names. Without one the
+// test is skipped, or fails where RELAIS_REQUIRE names `kafka`.
+func NewLocal(t testing.TB) *Local {
+	t.Helper()
+	dir := os.Getenv("RELAIS_ENGINES")
+	if dir == "" {
+		Lacking(t, "kafka", "RELAIS_ENGINES names no data folder of deploy/local/up, so there is no Apache Kafka to try it on")
+	}
+	l := &Local{root: Root(t), dir: dir}
+	if !filepath.IsAbs(dir) {
+		l.dir = filepath.Join(l.root, dir)
+	}
+	kafka, redis := settings(t, l.dir, "kafka"), settings(t, l.dir, "redis")
+	for n := range kafka["brokers"] {
+		l.Brokers = append(l.Brokers, fmt.Sprintf("127.0.0.1:%d", kafka["port"]+n))
+	}
+	l.Redis = fmt.Sprintf("127.0.0.1:%d", redis["port"])
+	return l
+}
+
+// settings are what the scripts keep of an engine: names and numbers.
+func settings(t testing.TB, dir, engine string) map[string]int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, engine, "settings"))
+	if err != nil {
+		t.Fatalf("RELAIS_ENGINES names %s, where no engines were started: %v", dir, err)
+	}
+	numbers := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if numbers[name], err = strconv.Atoi(value); err != nil {
+			t.Fatalf("%s: %s: %v", dir, line, err)
+		}
+	}
+	return numbers
+}
+
+// Kill ends broker n, from 1, as a crash would.
+func (l *Local) Kill(t testing.TB, n int) { l.Kafka(t, "kill", strconv.Itoa(n)) }
+
+// Stop ends all brokers, in good order.
+func (l *Local) Stop(t testing.TB) { l.Kafka(t, "stop") }
+
+// Start starts the brokers that do not run, and waits until all answer.
+func (l *Local) Start(t testing.TB) { l.Kafka(t, "start") }
+
+// Log is the folder of broker n's data.
+func (l *Local) Log(n int) string { return filepath.Join(l.dir, "kafka", strconv.Itoa(n)) }
+
+// Kafka runs deploy/local/kafka on these engines.
+func (l *Local) Kafka(t testing.TB, args ...string) {
+	t.Helper()
+	Script(t, "kafka", append(args, "--data", l.dir)...)
+}
+
+// Script runs one of deploy/local's scripts and returns what it prints.
+func Script(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(Root(t), "deploy", "local", name), args...) //nolint:gosec // a script of this project
+	// What it starts outlives it, and must not hold its output open.
+	out, err := os.CreateTemp(t.TempDir(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = out.Close() }()
+	cmd.Stdout, cmd.Stderr = out, out
+	err = cmd.Run()
+	said, readErr := os.ReadFile(out.Name())
+	if err != nil || readErr != nil {
+		t.Fatalf("deploy/local/%s %s: %v %v\n%s", name, strings.Join(args, " "), err, readErr, said)
+	}
+	return string(said)
+}
