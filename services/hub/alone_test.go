@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/relais-fr/relais/services"
+	"github.com/relais-fr/relais/services/clock"
 	"github.com/relais-fr/relais/services/courier"
 	"github.com/relais-fr/relais/services/directory"
 	"github.com/relais-fr/relais/services/gateway"
@@ -46,6 +47,7 @@ var alone = []lone{
 	{"router", "127.0.0.1:8086", makerOf(router.New)},
 	{"inbox", "127.0.0.1:8082", makerOf(inbox.New)},
 	{"courier", "127.0.0.1:8084", makerOf(courier.New)},
+	{"clock", "127.0.0.1:8087", makerOf(clock.New)},
 }
 
 // settle starts every service as a process of its own, on the same engines.
@@ -89,7 +91,7 @@ func settle(t *testing.T) (n *neighbours, stop func()) {
 func (l lone) start(t *testing.T, engines *Embedded, network *kfake.VirtualNetwork) (run func(context.Context) error) {
 	t.Helper()
 	settings := config.Default(l.door)
-	settings.Partitions = 3
+	settings.Partitions, settings.ProbeEvery = 3, 0
 	p, err := services.NewProcess(settings, slog.New(slog.DiscardHandler), services.Engines{
 		Brokers: []string{engines.KafkaAddr()}, Dial: engines.Dial, Redis: engines.Redis(),
 	})

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/relais-fr/relais/services"
+	"github.com/relais-fr/relais/services/clock"
 	"github.com/relais-fr/relais/services/courier"
 	"github.com/relais-fr/relais/services/directory"
 	"github.com/relais-fr/relais/services/gateway"
@@ -123,6 +124,7 @@ func list(p *services.Process, ownRegistry bool) ([]services.Service, *http.Serv
 	add(router.New(p.Host("router")))
 	add(inbox.New(p.Host("inbox")))
 	add(courier.New(p.Host("courier")))
+	add(clock.New(p.Host("clock")))
 	return all, registryMux, errors.Join(problems...)
 }
 

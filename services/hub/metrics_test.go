@@ -28,8 +28,8 @@ import (
 )
 
 // claimed are the metrics of the contract, and which services have them to tell
-// after a small story. Those of the probe, of circuits and of retries belong to
-// services that are yet to come.
+// after a small story. Those of circuits and of retries belong to services that are
+// yet to come.
 var claimed = map[string][]string{
 	"relais_events_ingested_total":        {"gateway"},
 	"relais_events_rejected_total":        {"gateway"},
@@ -41,10 +41,14 @@ var claimed = map[string][]string{
 	"relais_stage_duration_seconds":       {"gateway", "ledger"},
 	"relais_outcomes_total":               {"ledger"},
 	"relais_event_end_to_end_seconds":     {"inbox", "router"},
-	"relais_dedupe_hits_total":            {"courier", "inbox", "ledger", "router"},
+	"relais_dedupe_hits_total":            {"clock", "courier", "inbox", "ledger", "router"},
 	"relais_delivery_attempts_total":      {"courier", "router"},
 	"relais_sse_clients":                  {"inbox"},
 	"relais_sse_resume_gap_total":         {"inbox"},
+	"relais_probe_roundtrip_seconds":      {"clock"},
+	"relais_probes_lost_total":            {"clock"},
+	"relais_timers_pending":               {"clock"},
+	"relais_deadline_lateness_seconds":    {"clock"},
 	"relais_registry_requests_total":      {"registry"},
 	"relais_registry_schemas":             {"registry"},
 	"relais_directory_offices":            {"directory"},
@@ -52,7 +56,7 @@ var claimed = map[string][]string{
 
 // groups are the consumer groups: named after the installation, so that two on one
 // cluster are strangers.
-var groups = []string{"relais.gateway", "relais.inbox", "relais.ledger", "relais.router"}
+var groups = []string{"relais.clock", "relais.gateway", "relais.inbox", "relais.ledger", "relais.router"}
 
 const (
 	storyEvent     = "evt-of-the-story"
@@ -208,6 +212,11 @@ func closedSets(participants []string) map[string]func(string) bool {
 	for _, r := range schemas.RefusalReasons() {
 		reasons = append(reasons, r.Name)
 	}
+	var clocks []string
+	table, _ := schemas.CodeTable(schemas.TableClock)
+	for _, c := range table {
+		clocks = append(clocks, c.Name)
+	}
 	settings := config.DefaultHub()
 	topics := []string{"_schemas"}
 	for _, topic := range services.HubTopics(settings) {
@@ -220,14 +229,14 @@ func closedSets(participants []string) map[string]func(string) bool {
 	}
 	number, word := like(`[0-9]+`), like(`[a-z_]+`)
 	return map[string]func(string) bool{
-		"service":    of("gateway", "ledger", "router", "inbox", "courier", "registry", "directory"),
+		"service":    of("gateway", "ledger", "router", "inbox", "courier", "clock", "registry", "directory"),
 		"operator":   of(append(participants, "unknown")...),
 		"recipient":  of(participants...),
 		"event_type": of(types...), "reason": of(reasons...), "topic": of(topics...), "group": of(groups...),
 		"channel": of("http", "kafka", "mailbox", "page"), "stage": of("form", "append", "judge", "routed", "page"),
-		"queue": of("submitted", "to"), "owner": of("ledger", "inbox"), "operation": word, "outcome": word, "result": word,
+		"queue": of("submitted", "to"), "owner": of("ledger", "inbox", "clock"), "operation": word, "outcome": word, "result": word,
 		"partition": number, "code": number, "code_class": like(`[2-5]xx|`), "call": like(`[A-Z]+ [a-z0-9/{}$]+`),
-		"version": like(`.+`),
+		"version": like(`.+`), "clock": of(clocks...),
 	}
 }
 

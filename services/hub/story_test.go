@@ -95,6 +95,7 @@ func (w *town) start() {
 	w.t.Helper()
 	settings := config.DefaultHub()
 	settings.Partitions, settings.Data = 3, w.data
+	settings.ProbeEvery = 0 // places and counts are the story's own
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("RELAIS_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Settings are all settings of a process. Not every service uses each.
@@ -31,6 +32,8 @@ type Settings struct {
 	Replication int    // replication factor of topics that are made
 	Durability  string // fsync or page-cache (embedded broker)
 	LogLevel    slog.Level
+
+	ProbeEvery time.Duration // between two probes of the clock; 0 for none
 }
 
 // Durabilities of the embedded broker.
@@ -50,6 +53,7 @@ func Default(httpAddr string) Settings {
 		Partitions:  12,
 		Replication: 1,
 		Durability:  DurabilityFsync,
+		ProbeEvery:  5 * time.Second,
 	}
 }
 
@@ -88,6 +92,7 @@ func (s Settings) Parse(name, about string, args []string, env func(string) (str
 	fs.StringVar(&s.Prefix, "prefix", s.Prefix, "prefix of topics and Redis keys")
 	fs.IntVar(&s.Partitions, "partitions", s.Partitions, "partitions of the hub's topics, fixed at their creation")
 	fs.IntVar(&s.Replication, "replication", s.Replication, "replication factor of topics that are made (3 on a real cluster)")
+	fs.DurationVar(&s.ProbeEvery, "probe-every", s.ProbeEvery, "how often the clock sends a probe through the whole road, such as 5s; 0 for never")
 	level := fs.String("log-level", s.LogLevel.String(), "debug, info, warn or error")
 	version := fs.Bool("version", false, "print the version and exit")
 
@@ -156,6 +161,9 @@ func (s Settings) Validate() []error {
 	if s.Replication < 1 || s.Replication > 9 {
 		bad("--replication %d: use 1 to 9", s.Replication)
 	}
+	if s.ProbeEvery < 0 || s.ProbeEvery > 0 && s.ProbeEvery < 100*time.Millisecond {
+		bad("--probe-every %s: use 100ms or more, or 0 for never", s.ProbeEvery)
+	}
 	if s.Prefix == "" || strings.ContainsAny(s.Prefix, " /{}*") {
 		bad("--prefix %q: use letters, digits, dots and hyphens", s.Prefix)
 	}
@@ -203,5 +211,6 @@ func (s Settings) LogValue() slog.Value {
 		slog.String("data", s.Data), slog.Any("brokers", s.Brokers), slog.String("redis", redis),
 		slog.String("registry_url", s.RegistryURL), slog.String("prefix", s.Prefix),
 		slog.Int("partitions", s.Partitions), slog.Int("replication", s.Replication), slog.String("durability", s.Durability),
+		slog.Duration("probe_every", s.ProbeEvery),
 	)
 }

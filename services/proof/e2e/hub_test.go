@@ -53,6 +53,7 @@ func startHub(dir string, args ...string) (*hub, error) {
 	}
 	h.cmd = hubCommand(append([]string{
 		"--http", "127.0.0.1:0", "--kafka", "127.0.0.1:0", "--registry", "127.0.0.1:0", "--data", filepath.Join(dir, "data"),
+		"--probe-every", "0", // what stands on the logs is what a test put there
 	}, args...)...)
 	h.cmd.Stdout, h.cmd.Stderr = out, log
 	err = h.cmd.Start()
