@@ -23,6 +23,8 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/config"
+	dir "github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/directory/deadline"
 )
 
 var update = flag.Bool("update", false, "write what the stories now say into testdata")
@@ -142,6 +144,9 @@ func (w *town) do(words []string) string {
 		}
 		<-time.After(d)
 		return ""
+	case words[0] == "set":
+		w.set(words[1], strings.Join(words[2:], " "))
+		return ""
 	case words[0] == "restart":
 		w.stop()
 		w.start()
@@ -159,6 +164,21 @@ func (w *town) do(words []string) string {
 	}
 	w.t.Fatalf("a story cannot do %q", words)
 	return ""
+}
+
+// set changes a deadline, as an admin did a minute ago.
+func (w *town) set(setting, asked string) {
+	value, err := deadline.Change(setting, "", asked, time.Now().Add(-time.Minute))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	record, err := dir.Setting{Name: setting, Value: value}.Record()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.broker.Produce(w.t.Context(), broker.Record{Topic: "relais.directory", Key: []byte(record.Key), Value: record.Value}); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // alias is a case id as stories write it: d1 stands for a UUID.
