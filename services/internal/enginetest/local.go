@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,20 +83,80 @@ func (l *Local) Kafka(t testing.TB, args ...string) {
 // Script runs one of deploy/local's scripts and returns what it prints.
 func Script(t testing.TB, name string, args ...string) string {
 	t.Helper()
+	said, err := script(t, name, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return said
+}
+
+func script(t testing.TB, name string, args ...string) (string, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(Root(t), "deploy", "local", name), args...) //nolint:gosec // a script of this project
 	// What it starts outlives it, and must not hold its output open.
-	out, err := os.CreateTemp(t.TempDir(), name)
+	out, err := os.CreateTemp("", "relais-"+name)
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	defer func() { _ = out.Close() }()
+	defer func() { _ = out.Close(); _ = os.Remove(out.Name()) }()
 	cmd.Stdout, cmd.Stderr = out, out
 	err = cmd.Run()
 	said, readErr := os.ReadFile(out.Name())
 	if err != nil || readErr != nil {
-		t.Fatalf("deploy/local/%s %s: %v %v\n%s", name, strings.Join(args, " "), err, readErr, said)
+		return "", fmt.Errorf("deploy/local/%s %s: %w %v\n%s", name, strings.Join(args, " "), err, readErr, said)
 	}
-	return string(said)
+	return string(said), nil
+}
+
+// RedisServer is a redis-server of one test, as deploy/local starts it.
+type RedisServer struct {
+	Addr string
+	// Dir is where it keeps its data.
+	Dir string
+
+	t    testing.TB
+	data string
+}
+
+// NewRedisServer starts a server that ends with the test. Without redis-server the
+// test is skipped, or fails where RELAIS_REQUIRE names `redis`.
+func NewRedisServer(t testing.TB) *RedisServer {
+	t.Helper()
+	Program(t, "redis", "redis-server")
+	r := &RedisServer{t: t, data: t.TempDir()}
+	r.Dir = filepath.Join(r.data, "redis")
+	t.Cleanup(r.Stop)
+	// Another process may take the port between our asking for a free one and the
+	// server's start.
+	var err error
+	for range 5 {
+		port := freePort(t)
+		r.Addr = fmt.Sprintf("127.0.0.1:%d", port)
+		if _, err = script(t, "redis", "start", "--port", strconv.Itoa(port), "--data", r.data); err == nil {
+			return r
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
+// Start starts the server again, with what it kept.
+func (r *RedisServer) Start() { Script(r.t, "redis", "start", "--data", r.data) }
+
+// Stop ends the server in good order.
+func (r *RedisServer) Stop() { Script(r.t, "redis", "stop", "--data", r.data) }
+
+// Kill ends the server as a crash would.
+func (r *RedisServer) Kill() { Script(r.t, "redis", "kill", "--data", r.data) }
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
 }

@@ -12,44 +12,43 @@ import (
 	"github.com/relais-fr/relais/services/internal/store"
 )
 
-func TestSweeperRemovesRetiredGenerationsOnly(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, client redis.UniversalClient) {
-		s := store.New(store.Config{Client: client})
-		p := s.Projection("ledger", "1")
-		var ops []store.Op
-		for i := range 2000 {
-			ops = append(ops, store.Set(fmt.Sprint("old", i), []byte("v")))
-		}
-		commit(t, p, none, first, ops...)
-		if err := p.Reset(t.Context(), 3); err != nil {
-			t.Fatal(err)
-		}
-		commit(t, p, none, first, store.Set("new", []byte("v")))
-		// Another format takes over, and a neighbour keeps its own.
-		q := s.Projection("ledger", "2")
-		commit(t, q, none, first, store.Set("newer", []byte("v")))
-		if err := p.Commit(t.Context(), 30, none, first, []store.Op{store.Set("neighbour", nil)}); err != nil {
-			t.Fatal(err)
-		}
+func sweeperRemovesRetiredGenerationsOnly(t *testing.T, e *engine) {
+	client := e.client()
+	s := store.New(store.Config{Client: client})
+	p := s.Projection("ledger", "1")
+	var ops []store.Op
+	for i := range 2000 {
+		ops = append(ops, store.Set(fmt.Sprint("old", i), []byte("v")))
+	}
+	commit(t, p, none, first, ops...)
+	if err := p.Reset(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, p, none, first, store.Set("new", []byte("v")))
+	// Another format takes over, and a neighbour keeps its own.
+	q := s.Projection("ledger", "2")
+	commit(t, q, none, first, store.Set("newer", []byte("v")))
+	if err := p.Commit(t.Context(), 30, none, first, []store.Op{store.Set("neighbour", nil)}); err != nil {
+		t.Fatal(err)
+	}
 
-		// A later process finds what the earlier one left.
-		later := store.New(store.Config{Client: client})
-		wantPosition(t, later.Projection("ledger", "2"), first)
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- later.Run(ctx) }()
-		left := waitForKeys(t, client, 4)
-		stop()
-		if err := <-ended; err != nil {
-			t.Fatal(err)
+	// A later process finds what the earlier one left.
+	later := store.New(store.Config{Client: client})
+	wantPosition(t, later.Projection("ledger", "2"), first)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- later.Run(ctx) }()
+	left := waitForKeys(t, client, 4)
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range left {
+		if strings.Contains(key, ":old") || strings.HasSuffix(key, ":new") {
+			t.Errorf("%s was left", key)
 		}
-		for _, key := range left {
-			if strings.Contains(key, ":old") || strings.HasSuffix(key, ":new") {
-				t.Errorf("%s was left", key)
-			}
-		}
-		wantValues(t, q, first, map[string]string{"newer": "v"})
-	})
+	}
+	wantValues(t, q, first, map[string]string{"newer": "v"})
 }
 
 // waitForKeys waits until the store has at most n keys, and returns them.
