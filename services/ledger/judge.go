@@ -82,29 +82,55 @@ func (o *outcome) answers(e schemas.Event) bool {
 // the partition is ours.
 func (o *owner) judge(ctx context.Context) error {
 	cursor := o.claim.Cursor(o.highest + 1)
+	var waiting []broker.Record
+	more, idle := true, false // more is on the log, for all that is known
+	var told struct {
+		offset int64
+		at     time.Time
+	}
 	for {
-		batch, err := cursor.Fetch(ctx)
-		if err != nil {
-			return fmt.Errorf("judge: %w", err)
+		// A step as large as may be costs the brokers least, so that a small rest is
+		// decided with what follows it, where that is there already.
+		if len(waiting) == 0 || more && len(waiting) < batchRecords/2 {
+			batch, err := cursor.Fetch(ctx)
+			if err != nil {
+				return fmt.Errorf("judge: %w", err)
+			}
+			waiting, more, idle = append(waiting, batch.Records...), !batch.AtEnd(), len(batch.Records) == 0
 		}
-		for records := range chunks(batch.Records) {
-			if err := o.step(ctx, records); err != nil {
+		if len(waiting) > 0 {
+			decided, err := o.step(ctx, waiting[:min(len(waiting), batchRecords)])
+			if err != nil {
 				return err
 			}
+			if waiting = waiting[decided:]; len(waiting) == 0 {
+				// What was fetched is not kept for the sake of its end.
+				waiting = nil
+			}
 		}
-		if len(batch.Records) > 0 {
-			// For lag exporters only: nobody starts from it.
-			if err := o.claim.Commit(ctx, o.highest+1, ""); err != nil && ctx.Err() == nil {
+		// For lag exporters only, nobody starts from it: seldom, as the next step waits
+		// for it, or when there is nothing else to do.
+		if next := o.highest + 1; next != told.offset && (idle || time.Since(told.at) > tellEvery) {
+			told.offset, told.at = next, time.Now()
+			if err := o.claim.Commit(ctx, next, ""); err != nil && ctx.Err() == nil {
 				o.log.WarnContext(ctx, "group offset is not committed", telemetry.KeyError, err)
 			}
 		}
 	}
 }
 
-// step decides a run of submissions: read the dossiers as of the position,
-// decide, produce, then store. Only what is on the log is true.
-func (o *owner) step(ctx context.Context, records []broker.Record) error {
+// step decides a run of submissions, as many of them as one request holds, and says
+// how many: read the dossiers as of the position, decide, produce, then store. Only
+// what is on the log is true.
+func (o *owner) step(ctx context.Context, records []broker.Record) (decided int, err error) {
 	started := time.Now()
+	// Outcomes are larger than their submissions: what does not fit is left for the
+	// next step.
+	for n, size := 0, 0; n < len(records); n++ {
+		if size += sizeOf(records[n]); size > batchBytes && n > 0 {
+			records = records[:n]
+		}
+	}
 	dossiers, err := o.load(ctx, func(yield func(string) bool) {
 		for _, r := range records {
 			if !yield(string(r.Key)) {
@@ -113,39 +139,36 @@ func (o *owner) step(ctx context.Context, records []broker.Record) error {
 		}
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	made := make([]*outcome, 0, len(records))
+	changed := make(map[string]*dossier, len(dossiers))
 	size := 0
 	for _, r := range records {
 		if r.Offset != o.highest+1+int64(len(made)) {
-			return &IntegrityError{o.partition, fmt.Sprintf("%s has a gap before %d", o.submitted, r.Offset)}
+			return 0, &IntegrityError{o.partition, fmt.Sprintf("%s has a gap before %d", o.submitted, r.Offset)}
 		}
-		out, err := o.decideOne(ctx, dossiers[string(r.Key)], r)
+		d := dossiers[string(r.Key)]
+		out, err := o.decideOne(ctx, d, r)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if size += sizeOf(out.record); size > batchBytes && len(made) > 0 {
-			// Outcomes can be larger than their submissions: the rest is decided in
-			// the next step, after these are on the log.
 			break
 		}
-		apply(dossiers[out.Dossier], out)
-		made = append(made, out)
+		apply(d, out)
+		made, changed[out.Dossier] = append(made, out), d
 	}
 	if err := o.produce(ctx, made); err != nil {
-		return err
+		return 0, err
 	}
 	last := made[len(made)-1].record
 	last.Offset = o.at.Next + int64(len(made)) - 1
-	if err := o.commit(ctx, dossiers, last, o.highest+int64(len(made))); err != nil {
-		return err
+	if err := o.commit(ctx, changed, last, o.highest+int64(len(made))); err != nil {
+		return 0, err
 	}
 	o.count(made, time.Since(started))
-	if rest := records[len(made):]; len(rest) > 0 {
-		return o.step(ctx, rest)
-	}
-	return nil
+	return len(made), nil
 }
 
 // decideOne makes the outcome of one submission. A submission that makes the
@@ -174,6 +197,7 @@ func (o *owner) decideSafely(ctx context.Context, d *dossier, s *submission) (v 
 	defer func() {
 		if p := recover(); p != nil {
 			o.log.ErrorContext(ctx, "judging panicked", telemetry.KeyPlace, s.Place.String(), telemetry.KeyEventType, s.Type, "panic", p)
+			o.memory.forget(s.dossier())
 			v = refuse(schemas.ReasonHubError, "")
 		}
 	}()

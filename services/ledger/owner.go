@@ -13,11 +13,15 @@ import (
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
-// Bounds of one step. A batch is produced whole before the next is decided.
+// Bounds of one step. A batch is produced whole before the next is decided; a
+// broker takes a little more than this.
 const (
-	batchRecords = 1000
-	batchBytes   = 800_000
+	batchRecords = 2000
+	batchBytes   = 950_000
 )
+
+// tellEvery is how often the group's offset is told at most.
+const tellEvery = time.Second
 
 // errFoldAgain says that what the owner knew is not what the log says: memory is
 // dropped and the fold goes on from the stored position.
@@ -56,6 +60,8 @@ type owner struct {
 	// submitted offset last applied, -1 for none.
 	at      store.Position
 	highest int64
+	// memory are dossiers as of at.
+	memory *memory
 	// faulty are submissions that get hub_error: judging them panicked, or the
 	// broker refused their outcome.
 	faulty map[int64]string
@@ -116,6 +122,7 @@ func (o *owner) attempt(ctx context.Context, part string) error {
 // resume takes the stored position up, or starts from the beginning where there
 // is none or it does not fit the log. It returns the end of the log.
 func (o *owner) resume(ctx context.Context) (end int64, err error) {
+	o.memory = newMemory()
 	ranges, err := o.host.Broker.Ranges(ctx, o.recorded)
 	if err != nil {
 		return 0, err
@@ -145,7 +152,7 @@ func (o *owner) resume(ctx context.Context) (end int64, err error) {
 }
 
 func (o *owner) restart(ctx context.Context) error {
-	o.at, o.highest, o.fromBeginning = store.Position{}, -1, true
+	o.at, o.highest, o.fromBeginning, o.memory = store.Position{}, -1, true, newMemory()
 	return o.projection.Reset(ctx, o.partition)
 }
 
