@@ -53,7 +53,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		submitCommand(), tailCommand(), importCommand(),
-		directoryShowCommand(), directoryDiffCommand(), directoryImportCommand(),
+		directoryShowCommand(), directoryDiffCommand(), directoryImportCommand(), directorySettingsCommand(), directorySetCommand(),
+		rulesShowCommand(), rulesActivateCommand(),
 		caseShowCommand(), replayCommand(),
 		quarantineListCommand(), quarantineShowCommand(), quarantineRedriveCommand(),
 		versionCommand(),

@@ -17,13 +17,15 @@ import (
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
-// Paths of the doors. The imports are the admin's, the rest may be read by any
+// Paths of the doors. Imports and settings are the admin's, the rest may be read by any
 // participant.
 const (
 	pathImports      = "/v1/directory/imports"
 	pathOffices      = "/v1/directory/offices"
 	pathParticipants = "/v1/directory/participants"
 	pathServices     = "/v1/directory/services"
+	pathSettings     = "/v1/directory/settings"
+	pathRules        = "/v1/directory/rules"
 )
 
 // Bounds of a page of offices.
@@ -45,6 +47,9 @@ func (d *Directory) routes() {
 	d.host.HTTP.Handle("GET "+pathOffices+"/{id}", reader(d.getOffice))
 	d.host.HTTP.Handle("GET "+pathParticipants, reader(d.getParticipants))
 	d.host.HTTP.Handle("GET "+pathServices, reader(d.getServices))
+	d.host.HTTP.Handle("GET "+pathSettings, admin(d.getSettings))
+	d.host.HTTP.Handle("PUT "+pathSettings+"/{name}", admin(d.putSetting))
+	d.host.HTTP.Handle("GET "+pathRules, admin(d.getRules))
 }
 
 // handler answers a request by a known principal, or returns the problem.
@@ -71,7 +76,7 @@ func (d *Directory) door(h handler, allowed func(auth.Principal) bool) http.Hand
 			return
 		}
 		if !allowed(principal) {
-			problem.Write(w, problem.New(problem.CodeForbidden, "Imports are the admin's."))
+			problem.Write(w, problem.New(problem.CodeForbidden, "Imports and settings are the admin's."))
 			return
 		}
 		if p := h(w, r); p != nil {

@@ -118,7 +118,9 @@ func list(p *services.Process, ownRegistry bool) ([]services.Service, *http.Serv
 		registryHost.HTTP = registryMux
 		add(registry.New(registryHost))
 	}
-	add(directory.New(p.Host("directory")))
+	owner, err := directory.New(p.Host("directory"))
+	add(owner, err)
+	add(&directory.Activation{Directory: owner, Newest: ledger.Rules}, nil)
 	add(gateway.New(p.Host("gateway")))
 	add(ledger.New(p.Host("ledger")))
 	add(router.New(p.Host("router")))

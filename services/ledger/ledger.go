@@ -18,6 +18,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/directory"
 	"github.com/relais-fr/relais/services/internal/store"
 )
 
@@ -63,7 +64,9 @@ func (l *Ledger) Run(ctx context.Context) error {
 		return err
 	}
 	defer l.host.Ready.AwaitPartitions("judging")()
-	return l.host.Broker.Consume(ctx, l.host.Broker.Topic("ledger"), []string{l.submitted}, func(ctx context.Context, c *broker.Claim) error {
+	// The group shows which rules each ledger knows: newer ones come into force
+	// only once all do.
+	return l.host.Broker.ConsumeNoted(ctx, l.host.Broker.Topic("ledger"), directory.KnownRules(Rules), []string{l.submitted}, func(ctx context.Context, c *broker.Claim) error {
 		return newOwner(l, c).run(ctx)
 	})
 }

@@ -39,13 +39,19 @@ const (
 // What handle does after its context has ended may happen at the same time as
 // another member's work on the partition; only Claim.Commit is fenced.
 func (b *Broker) Consume(ctx context.Context, group string, topics []string, handle func(ctx context.Context, c *Claim) error) error {
+	return b.ConsumeNoted(ctx, group, "", topics, handle)
+}
+
+// ConsumeNoted is Consume as a member that tells the group something of itself:
+// Members shows the note for as long as the member lives.
+func (b *Broker) ConsumeNoted(ctx context.Context, group, note string, topics []string, handle func(ctx context.Context, c *Claim) error) error {
 	if err := b.WaitTopics(ctx, topics...); err != nil {
 		return ended(ctx, err)
 	}
 	if err := b.probe(ctx, group, topics); err != nil {
 		return ended(ctx, fmt.Errorf("consumer group %s: %w", group, err))
 	}
-	members, err := kafka.NewConsumerGroup(b.groupConfig(group, topics))
+	members, err := kafka.NewConsumerGroup(b.groupConfig(group, note, topics))
 	if err != nil {
 		return fmt.Errorf("consumer group %s: %w", group, err)
 	}
@@ -57,14 +63,14 @@ func (b *Broker) Consume(ctx context.Context, group string, topics []string, han
 	return ended(ctx, err)
 }
 
-func (b *Broker) groupConfig(group string, topics []string) kafka.ConsumerGroupConfig {
+func (b *Broker) groupConfig(group, note string, topics []string) kafka.ConsumerGroupConfig {
 	return kafka.ConsumerGroupConfig{
 		ID:      group,
 		Brokers: b.cfg.Brokers,
 		Topics:  topics,
 		Dialer:  &kafka.Dialer{ClientID: b.cfg.ClientID, DialFunc: b.cfg.Dial, Timeout: groupTimeout},
 		// Range keeps the same partition of co-partitioned topics together.
-		GroupBalancers:         []kafka.GroupBalancer{kafka.RangeGroupBalancer{}},
+		GroupBalancers:         []kafka.GroupBalancer{noted{note: note}},
 		HeartbeatInterval:      heartbeatInterval,
 		SessionTimeout:         sessionTimeout,
 		RebalanceTimeout:       rebalanceTimeout,
