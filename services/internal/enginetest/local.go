@@ -21,8 +21,8 @@ type Local struct {
 	Brokers []string
 	// Redis is the server's address.
 	Redis string
-
-	root, dir string
+	// Dir is the data folder.
+	Dir string
 }
 
 // NewLocal is the engines whose data folder RELAIS_ENGINES names. Without one the
@@ -33,11 +33,11 @@ func NewLocal(t testing.TB) *Local {
 	if dir == "" {
 		Lacking(t, "kafka", "RELAIS_ENGINES names no data folder of deploy/local/up, so there is no Apache Kafka to try it on")
 	}
-	l := &Local{root: Root(t), dir: dir}
+	l := &Local{Dir: dir}
 	if !filepath.IsAbs(dir) {
-		l.dir = filepath.Join(l.root, dir)
+		l.Dir = filepath.Join(Root(t), dir)
 	}
-	kafka, redis := settings(t, l.dir, "kafka"), settings(t, l.dir, "redis")
+	kafka, redis := settings(t, l.Dir, "kafka"), settings(t, l.Dir, "redis")
 	for n := range kafka["brokers"] {
 		l.Brokers = append(l.Brokers, fmt.Sprintf("127.0.0.1:%d", kafka["port"]+n))
 	}
@@ -72,29 +72,37 @@ func (l *Local) Stop(t testing.TB) { l.Kafka(t, "stop") }
 func (l *Local) Start(t testing.TB) { l.Kafka(t, "start") }
 
 // Log is the folder of broker n's data.
-func (l *Local) Log(n int) string { return filepath.Join(l.dir, "kafka", strconv.Itoa(n)) }
+func (l *Local) Log(n int) string { return filepath.Join(l.Dir, "kafka", strconv.Itoa(n)) }
 
 // Kafka runs deploy/local/kafka on these engines.
 func (l *Local) Kafka(t testing.TB, args ...string) {
 	t.Helper()
-	Script(t, "kafka", append(args, "--data", l.dir)...)
+	Script(t, "kafka", append(args, "--data", l.Dir)...)
 }
 
 // Script runs one of deploy/local's scripts and returns what it prints.
 func Script(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	said, err := script(t, name, args...)
+	said, err := script(Root(t), name, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return said
 }
 
-func script(t testing.TB, name string, args ...string) (string, error) {
-	t.Helper()
+// RunScript runs one of deploy/local's scripts where there is no test any more.
+func RunScript(name string, args ...string) error {
+	root, err := findRoot()
+	if err == nil {
+		_, err = script(root, name, args...)
+	}
+	return err
+}
+
+func script(root, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(Root(t), "deploy", "local", name), args...) //nolint:gosec // a script of this project
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "deploy", "local", name), args...) //nolint:gosec // a script of this project
 	// What it starts outlives it, and must not hold its output open.
 	out, err := os.CreateTemp("", "relais-"+name)
 	if err != nil {
@@ -134,7 +142,7 @@ func NewRedisServer(t testing.TB) *RedisServer {
 	for range 5 {
 		port := freePort(t)
 		r.Addr = fmt.Sprintf("127.0.0.1:%d", port)
-		if _, err = script(t, "redis", "start", "--port", strconv.Itoa(port), "--data", r.data); err == nil {
+		if _, err = script(Root(t), "redis", "start", "--port", strconv.Itoa(port), "--data", r.data); err == nil {
 			return r
 		}
 	}

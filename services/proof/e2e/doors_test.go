@@ -18,6 +18,7 @@ import (
 // TestHubThatCannotStart starts hubs that cannot run, and reads what they say: one
 // sentence that tells which and what to do, and the exit code.
 func TestHubThatCannotStart(t *testing.T) {
+	ofOneProcess(t)
 	t.Parallel()
 	h := theHub(t)
 	taken := strings.TrimPrefix(h.http, "http://")
@@ -119,6 +120,7 @@ func ownLines(said string) (lines []string) {
 
 // TestHubExplainsItself asks for help and for the version.
 func TestHubExplainsItself(t *testing.T) {
+	ofOneProcess(t)
 	t.Parallel()
 	code, out, said := runHub(t, "--help")
 	if code != 0 {

@@ -30,7 +30,8 @@ type hub struct {
 	http, kafka, registry string
 
 	cmd   *exec.Cmd
-	log   string // the file of its standard error
+	logs  []string     // the files of what it says on standard error
+	end   func() error // where it is no process of its own
 	ended chan struct{}
 	err   error // of its end
 }
@@ -41,8 +42,8 @@ func startHub(dir string, args ...string) (*hub, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	h := &hub{log: filepath.Join(dir, "hub.log"), ended: make(chan struct{})}
-	log, err := os.OpenFile(h.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	h := &hub{logs: []string{filepath.Join(dir, "hub.log")}, ended: make(chan struct{})}
+	log, err := os.OpenFile(h.logs[0], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +119,9 @@ func (h *hub) kill() {
 
 // stop asks the hub to end and wants it to, soon and with exit code 0.
 func (h *hub) stop() error {
+	if h.end != nil {
+		return h.end()
+	}
 	if err := h.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return errors.Join(err, h.err)
 	}
@@ -134,11 +138,15 @@ func (h *hub) stop() error {
 }
 
 func (h *hub) lastLog(lines int) string {
-	log, err := os.ReadFile(h.log)
-	if err != nil {
-		return err.Error()
+	var all []string
+	for _, file := range h.logs {
+		log, err := os.ReadFile(file)
+		if err != nil {
+			return err.Error()
+		}
+		all = append(all, lastLines(log, lines))
 	}
-	return lastLines(log, lines)
+	return strings.Join(all, "\n\n")
 }
 
 // logOnFailure shows the end of the hub's log beside a failed test.
@@ -153,14 +161,16 @@ func (h *hub) logOnFailure(t *testing.T) {
 // complaint is the first line of the hub's log that says that the hub itself is at
 // fault: whatever comes from outside, there is none.
 func (h *hub) complaint() error {
-	log, err := os.ReadFile(h.log)
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(string(log)) {
-		for _, sign := range []string{"level=ERROR", "DATA RACE", "panic"} {
-			if strings.Contains(line, sign) {
-				return fmt.Errorf("the hub's log has %q", strings.TrimSpace(line))
+	for _, file := range h.logs {
+		log, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(log)) {
+			for _, sign := range []string{"level=ERROR", "DATA RACE", "panic"} {
+				if strings.Contains(line, sign) {
+					return fmt.Errorf("%s has %q", filepath.Base(file), strings.TrimSpace(line))
+				}
 			}
 		}
 	}
@@ -170,6 +180,7 @@ func (h *hub) complaint() error {
 // ownHub starts a hub for one test, which may kill it.
 func ownHub(t *testing.T, dir string) *hub {
 	t.Helper()
+	ofOneProcess(t)
 	h, err := startHub(dir)
 	if err != nil {
 		t.Fatal(err)

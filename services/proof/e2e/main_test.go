@@ -7,6 +7,9 @@
 //
 // A test that needs a tool is skipped with a word where the tool is missing, and
 // fails instead where RELAIS_REQUIRE, a comma-separated list, names it.
+// With RELAIS_E2E=local the hub that tests share is the services as processes of
+// their own on the engines of RELAIS_ENGINES, as deploy/local starts them; what is
+// about the hub in one process is skipped then.
 // RELAIS_PYTHON is the interpreter that has confluent_kafka, and RELAIS_TRIES how
 // often the way to the page is measured.
 package e2e
@@ -93,7 +96,11 @@ func theHub(t *testing.T) *hub {
 	t.Helper()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	if shared.hub == nil {
+	switch {
+	case shared.hub != nil:
+	case onLocal():
+		shared.hub = startLocal(t)
+	default:
 		h, err := startHub(filepath.Join(shared.dir, "shared"))
 		if err != nil {
 			t.Fatal(err)

@@ -51,6 +51,7 @@ func shellBlocks(t *testing.T) (blocks []block) {
 // are given to a shell as they stand, on the default ports, and its clicks are done
 // in a browser. Only the data folder is another than the working folder's.
 func TestReadmeWordByWord(t *testing.T) {
+	ofOneProcess(t)
 	t.Parallel()
 	if withRace {
 		t.Skip("the README's lines build without the race detector")
