@@ -15,12 +15,14 @@ package directory
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/config"
 	dir "github.com/relais-fr/relais/services/internal/directory"
 )
 
@@ -80,6 +82,11 @@ func (d *Directory) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	key, err := statementKeyRecords(d.host.Settings, now)
+	if err != nil {
+		return err
+	}
+	records = append(records, key...)
 	n := strconv.Itoa(d.host.Settings.Partitions)
 	had, known := now.Setting(dir.SettingPartitions)
 	switch {
@@ -117,6 +124,21 @@ func (d *Directory) firstRecords(partitions string) ([]dir.Record, error) {
 		all = append(all, dir.Setting{Name: dir.SettingRules, Value: firstRules})
 	}
 	return recordsOf(append(all, dir.Setting{Name: dir.SettingPartitions, Value: partitions})...)
+}
+
+// statementKeyRecords publish the public key of the settings' key where it is not
+// there yet. Those of earlier keys stay: what was signed with them is checked with
+// them.
+func statementKeyRecords(s config.Settings, now *dir.Snapshot) ([]dir.Record, error) {
+	key, err := services.StatementKey(s)
+	if err != nil || key == nil {
+		return nil, err
+	}
+	name := dir.SettingStatementKey + key.Public.ID
+	if _, known := now.Setting(name); known {
+		return nil, nil
+	}
+	return recordsOf(dir.Setting{Name: name, Value: base64.StdEncoding.EncodeToString(key.Public.Public)})
 }
 
 // SetSetting publishes a setting, and returns when this process's own view has

@@ -22,6 +22,7 @@ import (
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/config"
 	"github.com/relais-fr/relais/services/ledger"
+	"github.com/relais-fr/relais/services/observatory"
 	"github.com/relais-fr/relais/services/registry"
 	"github.com/relais-fr/relais/services/router"
 )
@@ -45,6 +46,7 @@ var alone = []lone{
 	{"gateway", "127.0.0.1:8080", makerOf(gateway.New)},
 	{"ledger", "127.0.0.1:8085", makerOf(ledger.New)},
 	{"router", "127.0.0.1:8086", makerOf(router.New)},
+	{"observatory", "127.0.0.1:8088", makerOf(observatory.New)},
 	{"inbox", "127.0.0.1:8082", makerOf(inbox.New)},
 	{"courier", "127.0.0.1:8084", makerOf(courier.New)},
 	{"clock", "127.0.0.1:8087", makerOf(clock.New)},

@@ -70,7 +70,7 @@ func (f *folder) checkFormat() error {
 			return fmt.Errorf("the data folder cannot be read: %w", err)
 		}
 		for _, e := range entries {
-			if e.Name() != lockName && e.Name() != formatName+".tmp" {
+			if e.Name() != lockName && e.Name() != formatName+".tmp" && !strings.HasPrefix(e.Name(), keyName) {
 				return fmt.Errorf("the folder %s holds something else (%s): give a new one with --data", f.dir, e.Name())
 			}
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/relais-fr/relais/services/internal/config"
 	"github.com/relais-fr/relais/services/internal/store"
 	"github.com/relais-fr/relais/services/ledger"
+	"github.com/relais-fr/relais/services/observatory"
 	"github.com/relais-fr/relais/services/registry"
 	"github.com/relais-fr/relais/services/router"
 )
@@ -82,6 +83,11 @@ func (h *Hub) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	if settings.StatementKey == "" {
+		if settings.StatementKey, err = ownKey(settings.Data); err != nil {
+			return err
+		}
+	}
 
 	p, err := services.NewProcess(settings, h.log, engines)
 	if err != nil {
@@ -127,6 +133,7 @@ func list(p *services.Process, ownRegistry bool) ([]services.Service, *http.Serv
 	add(inbox.New(p.Host("inbox")))
 	add(courier.New(p.Host("courier")))
 	add(clock.New(p.Host("clock")))
+	add(observatory.New(p.Host("observatory")))
 	return all, registryMux, errors.Join(problems...)
 }
 

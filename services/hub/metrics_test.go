@@ -52,11 +52,12 @@ var claimed = map[string][]string{
 	"relais_registry_requests_total":      {"registry"},
 	"relais_registry_schemas":             {"registry"},
 	"relais_directory_offices":            {"directory"},
+	"relais_statement_failures_total":     {"observatory"},
 }
 
 // groups are the consumer groups: named after the installation, so that two on one
 // cluster are strangers.
-var groups = []string{"relais.clock", "relais.gateway", "relais.inbox", "relais.ledger", "relais.router"}
+var groups = []string{"relais.clock", "relais.gateway", "relais.inbox", "relais.ledger", "relais.observatory", "relais.router"}
 
 const (
 	storyEvent     = "evt-of-the-story"
@@ -229,7 +230,7 @@ func closedSets(participants []string) map[string]func(string) bool {
 	}
 	number, word := like(`[0-9]+`), like(`[a-z_]+`)
 	return map[string]func(string) bool{
-		"service":    of("gateway", "ledger", "router", "inbox", "courier", "clock", "registry", "directory"),
+		"service":    of("gateway", "ledger", "router", "inbox", "courier", "clock", "registry", "directory", "observatory"),
 		"operator":   of(append(participants, "unknown")...),
 		"recipient":  of(participants...),
 		"event_type": of(types...), "reason": of(reasons...), "topic": of(topics...), "group": of(groups...),

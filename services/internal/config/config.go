@@ -34,6 +34,12 @@ type Settings struct {
 	LogLevel    slog.Level
 
 	ProbeEvery time.Duration // between two probes of the clock; 0 for none
+	// StatementKey is the file with the private key that signs statements (the
+	// directory needs no more than the public one); empty for no statements, and
+	// in the hub for one that it makes in its data folder.
+	StatementKey string
+	// StatementInterval is how long a statement's span is.
+	StatementInterval time.Duration
 }
 
 // Durabilities of the embedded broker.
@@ -54,6 +60,8 @@ func Default(httpAddr string) Settings {
 		Replication: 1,
 		Durability:  DurabilityFsync,
 		ProbeEvery:  5 * time.Second,
+
+		StatementInterval: time.Hour,
 	}
 }
 
@@ -93,6 +101,12 @@ func (s Settings) Parse(name, about string, args []string, env func(string) (str
 	fs.IntVar(&s.Partitions, "partitions", s.Partitions, "partitions of the hub's topics, fixed at their creation")
 	fs.IntVar(&s.Replication, "replication", s.Replication, "replication factor of topics that are made (3 on a real cluster)")
 	fs.DurationVar(&s.ProbeEvery, "probe-every", s.ProbeEvery, "how often the clock sends a probe through the whole road, such as 5s; 0 for never")
+	keyHint := "without one none are issued"
+	if isHub {
+		keyHint = "without one the hub keeps its own in the data folder"
+	}
+	fs.StringVar(&s.StatementKey, "statement-key", s.StatementKey, "file with the Ed25519 key that signs statements, in PEM, for the observatory and the directory; "+keyHint)
+	fs.DurationVar(&s.StatementInterval, "statement-interval", s.StatementInterval, "how long a statement's span is; an hour is the rule")
 	level := fs.String("log-level", s.LogLevel.String(), "debug, info, warn or error")
 	version := fs.Bool("version", false, "print the version and exit")
 
@@ -164,6 +178,9 @@ func (s Settings) Validate() []error {
 	if s.ProbeEvery < 0 || s.ProbeEvery > 0 && s.ProbeEvery < 100*time.Millisecond {
 		bad("--probe-every %s: use 100ms or more, or 0 for never", s.ProbeEvery)
 	}
+	if s.StatementInterval < time.Second || s.StatementInterval > 24*time.Hour || s.StatementInterval%time.Second != 0 {
+		bad("--statement-interval %s: use whole seconds, from 1s to 24h", s.StatementInterval)
+	}
 	if s.Prefix == "" || strings.ContainsAny(s.Prefix, " /{}*") {
 		bad("--prefix %q: use letters, digits, dots and hyphens", s.Prefix)
 	}
@@ -212,5 +229,6 @@ func (s Settings) LogValue() slog.Value {
 		slog.String("registry_url", s.RegistryURL), slog.String("prefix", s.Prefix),
 		slog.Int("partitions", s.Partitions), slog.Int("replication", s.Replication), slog.String("durability", s.Durability),
 		slog.Duration("probe_every", s.ProbeEvery),
+		slog.String("statement_key", s.StatementKey), slog.Duration("statement_interval", s.StatementInterval),
 	)
 }

@@ -30,4 +30,7 @@ const (
 	SettingPartitions = "partitions"
 	// SettingRules is the rules version in force.
 	SettingRules = "rules"
+	// SettingStatementKey begins the settings that hold the public keys of
+	// statements, in base64; the key's id follows. They stay for ever.
+	SettingStatementKey = "statement-key."
 )
