@@ -57,7 +57,11 @@ var claimed = map[string][]string{
 
 // groups are the consumer groups: named after the installation, so that two on one
 // cluster are strangers.
-var groups = []string{"relais.clock", "relais.gateway", "relais.inbox", "relais.ledger", "relais.observatory", "relais.router"}
+var groups = []string{"relais.clock", "relais.gateway", "relais.inbox", "relais.ledger", "relais.router"}
+
+// loneGroup is the group that only says which observatory issues statements: nothing is
+// behind in it.
+const loneGroup = "relais.observatory"
 
 const (
 	storyEvent     = "evt-of-the-story"
@@ -233,7 +237,7 @@ func closedSets(participants []string) map[string]func(string) bool {
 		"service":    of("gateway", "ledger", "router", "inbox", "courier", "clock", "registry", "directory", "observatory"),
 		"operator":   of(append(participants, "unknown")...),
 		"recipient":  of(participants...),
-		"event_type": of(types...), "reason": of(reasons...), "topic": of(topics...), "group": of(groups...),
+		"event_type": of(types...), "reason": of(reasons...), "topic": of(topics...), "group": of(append(slices.Clone(groups), loneGroup)...),
 		"channel": of("http", "kafka", "mailbox", "page"), "stage": of("form", "append", "judge", "routed", "page"),
 		"queue": of("submitted", "to"), "owner": of("ledger", "inbox", "clock"), "operation": word, "outcome": word, "result": word,
 		"partition": number, "code": number, "code_class": like(`[2-5]xx|`), "call": like(`[A-Z]+ [a-z0-9/{}$]+`),

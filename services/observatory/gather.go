@@ -14,6 +14,7 @@ import (
 // Header keys as they stand on a record.
 const (
 	headerType      = "ce_type"
+	headerDoor      = "ce_" + schemas.AttrDoor
 	headerSubmitter = "ce_" + schemas.AttrSubmitter
 )
 
@@ -89,7 +90,7 @@ func (o *Observatory) gatherReceipts(ctx context.Context, accounts []*account) e
 		err := o.scan(ctx, topic, partition, first, end, func(r *broker.Record) bool {
 			submitter := string(r.Header(headerSubmitter))
 			p := pages[submitter]
-			if p == nil || p.closed || r.Offset < p.Next() || string(r.Header(headerDoor)) != doorHTTP {
+			if p == nil || p.closed || r.Offset < p.Next() || string(r.Header(headerDoor)) != schemas.DoorHTTP {
 				return true
 			}
 			place := schemas.Place{Partition: r.Partition, Offset: r.Offset}

@@ -78,4 +78,5 @@ fact 0000000010
 0000000007 ReferralStarted about d1
 0000000008 ReferralCompleted about d1
 0000000009 ReferralClosed about d1
+0000000001 StatementIssued about hub.statements-cnaf-0
 0000000010 ReferralReopened about d1: new_information
