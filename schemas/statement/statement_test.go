@@ -131,7 +131,9 @@ func TestTheFirstDifferenceIsNamed(t *testing.T) {
 }
 
 func TestOnFromARepeatIsTheSameEventWithTheSameContent(t *testing.T) {
-	record := func(offset int64, id, content string) Event { return OnFrom(0, offset, headersOf(0, id), []byte(content)) }
+	record := func(offset int64, id, content string) Event {
+		return OnFrom(0, offset, headersOf(0, id), []byte(content))
+	}
 	r := NewRange(schemas.BookFrom, "relais.from.cnaf", 0, 7, -1)
 	log := []Event{record(7, "a", "1"), record(8, "b", "1"), record(9, "a", "1"), record(10, "a", "2")}
 	for _, e := range log {
