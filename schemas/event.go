@@ -58,6 +58,7 @@ const (
 	AttrRecipientRole = "recipientrole" // role of the ReferralMade's `to`, as the directory said
 	AttrSubmitter     = "submitter"     // who handed it in, by the door: the source's participant or its feeder
 	AttrDoor          = "door"          // by which door it came in, as Door says; recipients do not get it
+	AttrRepair        = "repair"        // of what a repair of the log appended: filler, mark, or where the submission stood at first
 	AttrVerdict       = "verdict"       // the gateway's refusal, a RefusalReasons code
 	AttrVerdictDetail = "verdictdetail" // what is at fault
 	// By the ledger.

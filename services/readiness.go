@@ -17,13 +17,15 @@ type Readiness struct {
 	ready bool
 	state string
 	parts map[string]progress
+	// halted says of a part why it is at a stand until somebody mends it.
+	halted map[string]string
 }
 
 type progress struct{ done, total int64 }
 
 // NewReadiness is the readiness of a service that has just been made.
 func NewReadiness() *Readiness {
-	return &Readiness{state: "starting", parts: map[string]progress{}}
+	return &Readiness{state: "starting", parts: map[string]progress{}, halted: map[string]string{}}
 }
 
 // Set says whether the service is ready, and in a word or two why not.
@@ -60,6 +62,16 @@ func (r *Readiness) Progress(part string, done, total int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.parts[part] = progress{done, total}
+	delete(r.halted, part)
+}
+
+// Halted says that one part is at a stand until somebody mends it, and why; Progress
+// and Forget take it back. The service is not ready meanwhile.
+func (r *Readiness) Halted(part, why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.parts, part)
+	r.halted[part] = why
 }
 
 // Forget drops a part that is no longer this service's.
@@ -67,12 +79,20 @@ func (r *Readiness) Forget(part string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.parts, part)
+	delete(r.halted, part)
 }
 
 // State is whether the service is ready, and the words for it.
 func (r *Readiness) State() (ready bool, words string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(r.halted) > 0 {
+		var all []string
+		for _, part := range slices.Sorted(maps.Keys(r.halted)) {
+			all = append(all, r.halted[part])
+		}
+		return false, strings.Join(all, "; ")
+	}
 	var done, total int64
 	rebuilding := false
 	for _, p := range r.parts {

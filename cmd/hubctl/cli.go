@@ -54,7 +54,7 @@ func commands() []command {
 	return []command{
 		submitCommand(), tailCommand(), importCommand(),
 		directoryShowCommand(), directoryDiffCommand(), directoryImportCommand(), directorySettingsCommand(), directorySetCommand(),
-		rulesShowCommand(), rulesActivateCommand(),
+		rulesShowCommand(), rulesActivateCommand(), repairCommand(),
 		caseShowCommand(), replayCommand(),
 		quarantineListCommand(), quarantineShowCommand(), quarantineRedriveCommand(),
 		versionCommand(),

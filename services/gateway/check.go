@@ -41,24 +41,16 @@ func (g *Gateway) checkLogs(ctx context.Context) error {
 }
 
 func (g *Gateway) checkPartition(ctx context.Context, partition int) error {
-	recorded, err := g.broker.RangeOf(ctx, g.recorded, partition)
-	if err != nil || recorded.Next == recorded.First {
+	outcome, offset, err := g.lastOutcome(ctx, partition)
+	if err != nil || offset < 0 {
 		return err
-	}
-	outcome, err := g.recordAt(ctx, g.recorded, partition, recorded.Next-1)
-	if err != nil {
-		return err
-	}
-	offset, err := strconv.ParseInt(string(outcome.Header(headerSubmittedOffset)), 10, 64)
-	if err != nil {
-		return &finding{fmt.Sprintf("The last record of %s/%d is no outcome: its submittedoffset is missing.", g.recorded, partition)}
 	}
 	submitted, err := g.broker.RangeOf(ctx, g.submitted, partition)
 	if err != nil {
 		return err
 	}
 	if offset >= submitted.Next {
-		return &finding{fmt.Sprintf("%s/%d ends at %d, but submission %d has an outcome: the log has lost its tail. Restore the log from where it is whole.", g.submitted, partition, submitted.Next, offset)}
+		return &finding{fmt.Sprintf("%s/%d ends at %d, but submission %d has an outcome: the log has lost its tail. hubctl repair says what it would do about it.", g.submitted, partition, submitted.Next, offset)}
 	}
 	if offset < submitted.First {
 		return nil
@@ -69,9 +61,52 @@ func (g *Gateway) checkPartition(ctx context.Context, partition int) error {
 	}
 	same, err := g.sameSubmission(ctx, &submission, &outcome)
 	if err == nil && !same {
-		return &finding{fmt.Sprintf("Submission %d-%d is another on %s than on %s: an offset was used twice. Restore the log from where it is whole.", partition, offset, g.submitted, g.recorded)}
+		return &finding{fmt.Sprintf("Submission %d-%d is another on %s than on %s: an offset was used twice. hubctl repair says what it would do about it.", partition, offset, g.submitted, g.recorded)}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	// Only a repair records a repeat of a later submission, and it ends with a fact.
+	if o, err := g.outcomes.read(ctx, &outcome); err != nil || o.kind == outcomeRepeat && o.first.Partition == partition && o.first.Offset > offset {
+		if err != nil {
+			return err
+		}
+		return &finding{fmt.Sprintf("A repair of partition %d was broken off after submission %d. Run hubctl repair again.", partition, offset)}
+	}
+	return nil
+}
+
+// repeatedAtMost bounds the records at the end of `recorded` that are looked at: what
+// an old owner still wrote there, a batch of outcomes from before, is less.
+const repeatedAtMost = 4096
+
+// lastOutcome is the outcome of the highest submission that has one; the offset is -1
+// when there is none. The log may end in outcomes that were written again.
+func (g *Gateway) lastOutcome(ctx context.Context, partition int) (last broker.Record, offset int64, err error) {
+	offset = -1
+	held, err := g.broker.RangeOf(ctx, g.recorded, partition)
+	if err != nil {
+		return last, offset, err
+	}
+	at := max(held.First, held.Next-repeatedAtMost)
+	cursor := g.broker.Cursor(g.recorded, partition, at)
+	for at < held.Next {
+		batch, err := cursor.Fetch(ctx)
+		if err != nil {
+			return last, offset, fmt.Errorf("read %s/%d-%d: %w", g.recorded, partition, at, err)
+		}
+		for _, rec := range batch.Records {
+			n, err := strconv.ParseInt(string(rec.Header(headerSubmittedOffset)), 10, 64)
+			if err != nil {
+				return last, offset, &finding{fmt.Sprintf("Record %d of %s/%d is no outcome: its submittedoffset is missing.", rec.Offset, g.recorded, partition)}
+			}
+			if n > offset {
+				last, offset = rec, n
+			}
+		}
+		at = batch.Next
+	}
+	return last, offset, nil
 }
 
 // sameSubmission says whether the outcome is that of the submission.

@@ -21,10 +21,10 @@ func (o *owner) checkLogs(ctx context.Context) error {
 	}
 	r := ranges[o.partition]
 	if o.highest >= r.Next {
-		return &IntegrityError{o.partition, fmt.Sprintf("%s ends at %d, but submission %d has an outcome", o.submitted, r.Next, o.highest)}
+		return &IntegrityError{o.partition, fmt.Sprintf("%s ends at %d, but submission %d has an outcome", o.submitted, r.Next, o.highest), true}
 	}
 	if r.First > o.highest+1 {
-		return &IntegrityError{o.partition, fmt.Sprintf("%s begins at %d, but submission %d has no outcome yet", o.submitted, r.First, o.highest+1)}
+		return &IntegrityError{o.partition, fmt.Sprintf("%s begins at %d, but submission %d has no outcome yet", o.submitted, r.First, o.highest+1), false}
 	}
 	if o.highest < r.First {
 		return nil
@@ -41,10 +41,13 @@ func (o *owner) checkLogs(ctx context.Context) error {
 	}
 	e, err := schemas.FromRecord(submitted.Headers, submitted.Value)
 	if err != nil {
-		return &IntegrityError{o.partition, fmt.Sprintf("submission %d cannot be read: %v", o.highest, err)}
+		return &IntegrityError{o.partition, fmt.Sprintf("submission %d cannot be read: %v", o.highest, err), false}
 	}
 	if string(submitted.Key) != recorded.Dossier || !recorded.answers(e) {
-		return &IntegrityError{o.partition, fmt.Sprintf("submission %d is not the one that its outcome was made for", o.highest)}
+		return &IntegrityError{o.partition, fmt.Sprintf("submission %d is not the one that its outcome was made for", o.highest), true}
+	}
+	if recorded.postponed() {
+		return &IntegrityError{o.partition, fmt.Sprintf("a repair was broken off after submission %d", o.highest), true}
 	}
 	return nil
 }
@@ -64,18 +67,30 @@ func (o *owner) outcomeOf(ctx context.Context, offset int64) (*outcome, error) {
 			return out, nil
 		}
 	}
-	return nil, &IntegrityError{o.partition, fmt.Sprintf("%s has no outcome of submission %d", o.recorded, offset)}
+	return nil, &IntegrityError{o.partition, fmt.Sprintf("%s has no outcome of submission %d", o.recorded, offset), false}
 }
 
 // answers says whether the outcome is one of the event.
 func (o *outcome) answers(e schemas.Event) bool {
+	source, id := o.submission()
+	return source == e.Source && id == e.ID
+}
+
+// submission is the source and the id of the submission that it is the outcome of.
+func (o *outcome) submission() (source, id string) {
 	switch {
 	case o.Fact != nil:
-		return o.Fact.ID == e.ID && o.Fact.Source == e.Source
+		return o.Fact.Source, o.Fact.ID
 	case o.Refusal != nil:
-		return o.Refusal.SubmissionID == e.ID && o.Refusal.SubmissionSource == e.Source
+		return o.Refusal.SubmissionSource, o.Refusal.SubmissionID
 	}
-	return o.Repeat.SubmissionID == e.ID && o.Repeat.SubmissionSource == e.Source
+	return o.Repeat.SubmissionSource, o.Repeat.SubmissionID
+}
+
+// postponed says whether it is a repeat of a later submission: only a repair, which
+// hands in again what stands before its mark, makes such.
+func (o *outcome) postponed() bool {
+	return o.Repeat != nil && o.Repeat.FirstPartition == o.Place.Partition && o.Repeat.FirstOffset > o.Place.Offset
 }
 
 // judge decides submissions from the first that has no outcome, for as long as
@@ -146,7 +161,7 @@ func (o *owner) step(ctx context.Context, records []broker.Record) (decided int,
 	size := 0
 	for _, r := range records {
 		if r.Offset != o.highest+1+int64(len(made)) {
-			return 0, &IntegrityError{o.partition, fmt.Sprintf("%s has a gap before %d", o.submitted, r.Offset)}
+			return 0, &IntegrityError{o.partition, fmt.Sprintf("%s has a gap before %d", o.submitted, r.Offset), false}
 		}
 		d := dossiers[string(r.Key)]
 		out, err := o.decideOne(ctx, d, r)
@@ -179,15 +194,20 @@ func (o *owner) decideOne(ctx context.Context, d *dossier, r broker.Record) (out
 		if errors.Is(err, errNoAnswer) {
 			return nil, err
 		}
-		return nil, &IntegrityError{o.partition, err.Error()}
+		return nil, &IntegrityError{Partition: o.partition, What: err.Error()}
 	}
 	if asked := rulesFor(d, s); asked > Rules {
 		return nil, &UnknownRulesError{Place: s.Place, Asked: asked}
 	}
 	verdict := refuse(schemas.ReasonHubError, "")
-	if why, faulty := o.faulty[r.Offset]; faulty {
+	why, faulty := o.faulty[r.Offset]
+	later, postponed := o.postponed[r.Offset]
+	switch {
+	case postponed:
+		verdict = decision{repeat: &seen{Place: later.String()}}
+	case faulty:
 		verdict.detail = why
-	} else {
+	default:
 		verdict = o.decideSafely(ctx, d, s)
 	}
 	return o.outcomes.make(ctx, d, s, verdict)

@@ -29,13 +29,15 @@ type Ledger struct {
 	projection *store.Projection
 	outcomes   *outcomes
 	metrics    *metrics
+	halted     halted
 	submitted  string
 	recorded   string
 }
 
 var _ services.Service = (*Ledger)(nil)
 
-// New makes a ledger and registers its door, GET /v1/cases/{case}.
+// New makes a ledger and registers its doors, GET /v1/cases/{case} and
+// POST /v1/repairs.
 func New(host services.Host) (*Ledger, error) {
 	codec := schemas.NewCodec(host.Schemas)
 	l := &Ledger{
@@ -48,14 +50,15 @@ func New(host services.Host) (*Ledger, error) {
 	}
 	l.outcomes = &outcomes{codec: codec, topic: l.recorded, registryURL: host.Settings.RegistryURL}
 	host.HTTP.HandleFunc("GET /v1/cases/{case}", l.serveCase)
+	host.HTTP.HandleFunc("POST /v1/repairs", l.serveRepairs)
 	return l, nil
 }
 
 // Name is the service's name.
 func (l *Ledger) Name() string { return "ledger" }
 
-// Run judges until ctx ends. It returns an *IntegrityError when the logs do not
-// belong together.
+// Run judges until ctx ends. A partition whose logs do not belong together halts, and
+// the others go on; an *UnknownRulesError ends it.
 func (l *Ledger) Run(ctx context.Context) error {
 	if err := l.host.Broker.WaitTopics(ctx, l.submitted, l.recorded); err != nil {
 		return err

@@ -14,6 +14,7 @@ type metrics struct {
 	folded   prometheus.Counter
 	dropped  prometheus.Counter
 	refolds  prometheus.Counter
+	halted   prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -27,6 +28,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		folded: f.NewCounter(prometheus.CounterOpts{
 			Name: "relais_ledger_folded_total",
 			Help: "Outcomes folded into dossiers after a start or a change of owner.",
+		}),
+		halted: f.NewGauge(prometheus.GaugeOpts{
+			Name: "relais_ledger_halted",
+			Help: "Partitions that are halted because their logs do not belong together: hubctl repair says what to do.",
 		}),
 		dropped: telemetry.DedupeHits(reg),
 		refolds: f.NewCounter(prometheus.CounterOpts{

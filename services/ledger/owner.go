@@ -28,14 +28,20 @@ const tellEvery = time.Second
 var errFoldAgain = errors.New("somebody else wrote to the log: fold again")
 
 // IntegrityError says that the two logs, or log and projection, do not belong
-// together. Nobody can decide then: the ledger stops, and a person must look.
+// together. Nobody can decide then: the partition halts, and a person must
+// look.
 type IntegrityError struct {
 	Partition int
 	What      string
+	// Mendable says that a repair can make the logs go on.
+	Mendable bool
 }
 
 func (e *IntegrityError) Error() string {
-	return fmt.Sprintf("partition %d: %s; nothing is decided until the log is restored from where it is whole", e.Partition, e.What)
+	if e.Mendable {
+		return fmt.Sprintf("partition %d is halted: %s; `hubctl repair` says what it would do about it", e.Partition, e.What)
+	}
+	return fmt.Sprintf("partition %d is halted: %s; nothing is decided until the log is restored from where it is whole", e.Partition, e.What)
 }
 
 // UnknownRulesError says that a submission is to be judged by rules that this
@@ -67,6 +73,9 @@ type owner struct {
 	faulty map[int64]string
 	// fromBeginning says that the fold began at the log's beginning.
 	fromBeginning bool
+	// postponed are submissions that a repair hands in again: each is a repeat of
+	// the one that it names. Nil but during a repair.
+	postponed map[int64]schemas.Place
 }
 
 func newOwner(l *Ledger, c *broker.Claim) *owner {
@@ -88,8 +97,10 @@ func (o *owner) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.As(err, &broken), errors.As(err, &unknown):
+		case errors.As(err, &unknown):
 			return err
+		case errors.As(err, &broken):
+			o.halt(ctx, part, broken)
 		case errors.Is(err, store.ErrMoved), errors.Is(err, errFoldAgain):
 			o.metrics.refolds.Inc()
 			o.log.InfoContext(ctx, "partition is folded again", telemetry.KeyError, err)
@@ -129,7 +140,7 @@ func (o *owner) resume(ctx context.Context) (end int64, err error) {
 	}
 	r := ranges[o.partition]
 	if r.First > 0 {
-		return 0, &IntegrityError{o.partition, fmt.Sprintf("%s begins at offset %d: its beginning was deleted", o.recorded, r.First)}
+		return 0, &IntegrityError{Partition: o.partition, What: fmt.Sprintf("%s begins at offset %d: its beginning was deleted", o.recorded, r.First)}
 	}
 	at, ok, err := o.projection.Position(ctx, o.partition)
 	if err != nil {
@@ -196,7 +207,7 @@ func (o *owner) foldBatch(ctx context.Context, records []broker.Record) error {
 			o.metrics.dropped.Inc()
 			continue
 		case out.Place.Offset > highest+1 && o.fromBeginning:
-			return &IntegrityError{o.partition, fmt.Sprintf("%s has no outcome of submission %d", o.recorded, highest+1)}
+			return &IntegrityError{Partition: o.partition, What: fmt.Sprintf("%s has no outcome of submission %d", o.recorded, highest+1)}
 		case out.Place.Offset > highest+1:
 			if err := o.restart(ctx); err != nil {
 				return err

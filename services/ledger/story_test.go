@@ -19,8 +19,10 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services"
+	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/config"
+	"github.com/relais-fr/relais/services/internal/directory"
 	"github.com/relais-fr/relais/services/internal/enginetest"
 	"github.com/relais-fr/relais/services/internal/store"
 )
@@ -35,6 +37,8 @@ type house struct {
 	codec  *schemas.Codec
 	stop   func()
 	ledger *Ledger
+	mux    *http.ServeMux
+	ready  *services.Readiness
 }
 
 func newHouse(t *testing.T) *house {
@@ -68,8 +72,13 @@ func (h *house) open() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	reg := prometheus.NewRegistry()
+	view, err := directory.NewViewOf()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.mux, h.ready = http.NewServeMux(), services.NewReadiness()
 	l, err := New(services.Host{
-		Log: log, Metrics: reg, Broker: h.broker, HTTP: http.NewServeMux(), Ready: services.NewReadiness(),
+		Log: log, Metrics: reg, Broker: h.broker, HTTP: h.mux, Ready: h.ready, Directory: view, Auth: auth.New(true, view.Participant),
 		Store: store.New(store.Config{Client: h.redis, Metrics: reg}), Schemas: enginetest.Schemas{}, Settings: settings,
 	})
 	if err != nil {

@@ -61,6 +61,7 @@ var stripped = map[string]bool{
 	"ce_" + schemas.AttrRecipientRole: true,
 	"ce_" + schemas.AttrSubmitter:     true,
 	"ce_" + schemas.AttrDoor:          true,
+	"ce_" + schemas.AttrRepair:        true,
 	"ce_" + schemas.AttrRecipient:     true,
 }
 
