@@ -43,6 +43,7 @@ type Hub struct {
 	log      *slog.Logger
 	out      io.Writer
 	network  Network
+	engaged  func(*Embedded)
 }
 
 var _ services.Service = (*Hub)(nil)
@@ -55,6 +56,10 @@ func New(settings config.Settings, log *slog.Logger, out io.Writer, network Netw
 	}
 	return &Hub{settings: settings, log: log, out: out, network: network}
 }
+
+// OnEngines has f called with the embedded engines once they run. It is for trials
+// that break them.
+func (h *Hub) OnEngines(f func(*Embedded)) { h.engaged = f }
 
 // Name is `hub`.
 func (h *Hub) Name() string { return "hub" }
@@ -156,6 +161,9 @@ func (h *Hub) engines(ctx context.Context) (services.Engines, func() error, erro
 	})
 	if err != nil {
 		return e, nil, err
+	}
+	if h.engaged != nil {
+		h.engaged(embedded)
 	}
 	if len(s.Brokers) == 0 {
 		e.Brokers = []string{embedded.KafkaAddr()}

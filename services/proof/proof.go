@@ -27,6 +27,7 @@ type trial struct {
 var trials = []trial{
 	{"faults", "pulls plugs under load, then compares what clients were told with what is on the log", faults.Main},
 	{"bench", "measures the hub beside its peers and writes a table of ratios", bench.Main},
+	{"rebuild", "loses the whole store under load and watches it come back", bench.Rebuild},
 }
 
 // Main runs the trial that the arguments name, until it ends or is interrupted,

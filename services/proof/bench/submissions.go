@@ -21,44 +21,54 @@ type writer struct {
 	steps    []lifeStep
 }
 
+// lifeStep is an event of a life. By the office: the referral's sender, which is
+// another in each.
 type lifeStep struct {
-	by      string
-	role    schemas.Role
-	payload any
-	data    []byte
-	schema  string
+	office bool
+	typ    string
+	schema string
+	data   [][]byte // by office, or the same for all
 }
 
 // newWriter encodes what the events of a life carry, which is the same in all.
 func newWriter(ctx context.Context, source schemas.SchemaSource, registry, prefix string) (*writer, error) {
 	w := &writer{codec: schemas.NewCodec(source), registry: registry, prefix: prefix}
 	reference, unit := "2026-0514", "CAF du Morbihan"
-	w.steps = []lifeStep{
-		{by: "demo-1", role: schemas.RoleOffice, payload: &schemas.ReferralMade{
-			From: "demo-1", To: "cnaf", Service: "social-famille/demande-ou-actualisation-du-rsa", Reference: "7K3F-92QD", Sealed: make([]byte, 120),
-		}},
-		{by: "cnaf", payload: &schemas.ReferralReceived{OwnReference: &reference, Unit: &unit}},
-		{by: "cnaf", payload: &schemas.ReviewStarted{Unit: &unit}},
-		{by: "cnaf", payload: &schemas.MessagePosted{Audience: "all", Sealed: make([]byte, 120)}},
-		{by: "cnaf", payload: &schemas.ReferralAccepted{}},
-		{by: "cnaf", payload: &schemas.ReferralStarted{}},
-		{by: "cnaf", payload: &schemas.ReferralCompleted{Outcome: "favourable"}},
-		{by: "demo-1", role: schemas.RoleOffice, payload: &schemas.ReferralClosed{}},
-	}
-	for i := range w.steps {
-		s := &w.steps[i]
-		if s.role == "" {
-			s.role = schemas.RoleOperator
+	for _, step := range []struct {
+		office  bool
+		payload any
+	}{
+		{true, &schemas.ReferralMade{To: "cnaf", Service: "social-famille/demande-ou-actualisation-du-rsa", Reference: "7K3F-92QD", Sealed: make([]byte, 120)}},
+		{false, &schemas.ReferralReceived{OwnReference: &reference, Unit: &unit}},
+		{false, &schemas.ReviewStarted{Unit: &unit}},
+		{false, &schemas.MessagePosted{Audience: "all", Sealed: make([]byte, 120)}},
+		{false, &schemas.ReferralAccepted{}},
+		{false, &schemas.ReferralStarted{}},
+		{false, &schemas.ReferralCompleted{Outcome: "favourable"}},
+		{true, &schemas.ReferralClosed{}},
+	} {
+		s := lifeStep{office: step.office, typ: schemas.TypeOf(step.payload)}
+		for office := range sampleOffices {
+			made, ok := step.payload.(*schemas.ReferralMade)
+			if ok {
+				made.From = officeID(office)
+			}
+			data, err := w.codec.Encode(ctx, step.payload)
+			if err != nil {
+				return nil, err
+			}
+			id, _ := schemas.SchemaID(data)
+			s.data, s.schema = append(s.data, data), fmt.Sprintf("%s/schemas/ids/%d", registry, id)
+			if !ok {
+				break
+			}
 		}
-		var err error
-		if s.data, err = w.codec.Encode(ctx, s.payload); err != nil {
-			return nil, err
-		}
-		id, _ := schemas.SchemaID(s.data)
-		s.schema = fmt.Sprintf("%s/schemas/ids/%d", registry, id)
+		w.steps = append(w.steps, s)
 	}
 	return w, nil
 }
+
+func officeID(n int) string { return "demo-" + strconv.Itoa(n+1) }
 
 // submission is number n of total: of all lives the first event, then of all the
 // second, so that a case's events are far apart, as they are.
@@ -68,18 +78,22 @@ func (w *writer) submission(n, total int, received time.Time) broker.Record {
 	var space [36]byte
 	dossier := string(fmt.Appendf(space[:0], "0198c0de-ac96-774b-bcce-%012d", life))
 	received = received.UTC()
+	by, role, data := "cnaf", schemas.RoleOperator, step.data[life%len(step.data)]
+	if step.office {
+		by, role = officeID(life%sampleOffices), schemas.RoleOffice
+	}
 	e := schemas.Event{
-		ID: idPrefix + strconv.Itoa(n), Source: schemas.Source(step.by, "system"), Type: schemas.TypeOf(step.payload), Subject: dossier,
-		Time: received.Truncate(time.Second), DataContentType: schemas.AvroContentType, DataSchema: step.schema, Data: step.data,
+		ID: idPrefix + strconv.Itoa(n), Source: schemas.Source(by, "system"), Type: step.typ, Subject: dossier,
+		Time: received.Truncate(time.Second), DataContentType: schemas.AvroContentType, DataSchema: step.schema, Data: data,
 		Extensions: map[string]string{
 			schemas.AttrPartitionKey: dossier, schemas.AttrReceivedTime: received.Format("2006-01-02T15:04:05.000Z"), schemas.AttrRules: "1",
-			schemas.AttrSubmitter: step.by, schemas.AttrSenderRole: string(step.role), schemas.AttrRecipientRole: string(schemas.RoleOperator),
+			schemas.AttrSubmitter: by, schemas.AttrSenderRole: string(role), schemas.AttrRecipientRole: string(schemas.RoleOperator),
 			schemas.AttrTraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", schemas.AttrTerritory: "56",
 		},
 	}
 	return broker.Record{
 		Topic: w.prefix + ".submitted", Partition: broker.PartitionOf([]byte(dossier), partitions),
-		Key: []byte(dossier), Value: step.data, Headers: schemas.Headers(e), Time: received,
+		Key: []byte(dossier), Value: data, Headers: schemas.Headers(e), Time: received,
 	}
 }
 
