@@ -103,17 +103,57 @@ func (p *Process) Ready() bool {
 // Prepare waits for the broker and makes the hub's topics. It returns nil when
 // ctx ends.
 func (p *Process) Prepare(ctx context.Context) error {
-	reach, cancel := context.WithTimeout(ctx, 30*time.Second)
+	reach, cancel := context.WithTimeout(ctx, prepareLimit)
 	defer cancel()
-	if err := p.Broker.Ping(reach); err != nil {
+	if err := p.persist(reach, "the broker does not answer yet", p.Broker.Ping); err != nil {
 		return fmt.Errorf("the broker at %v does not answer (%w): start it, or give its address with --brokers", p.engines.Brokers, err)
 	}
 	if p.engines.Redis != nil {
-		if err := p.engines.Redis.Ping(reach).Err(); err != nil {
+		if err := p.persist(reach, "the store does not answer yet", func(ctx context.Context) error { return p.engines.Redis.Ping(ctx).Err() }); err != nil {
 			return fmt.Errorf("the store does not answer (%w): start Redis, or give its address with --redis", err)
 		}
 	}
-	return p.Broker.EnsureTopics(ctx, HubTopics(p.Settings)...)
+	// A cluster answers before all its brokers have joined, and has then too few for
+	// the copies that a topic is to have.
+	var final error
+	err := p.persist(reach, "not all brokers have joined yet", func(context.Context) error {
+		final = nil
+		err := p.Broker.EnsureTopics(ctx, HubTopics(p.Settings)...)
+		var refused *broker.RefusedError
+		if errors.As(err, &refused) && refused.TooFewBrokers() {
+			return err
+		}
+		final = err
+		return nil
+	})
+	return errors.Join(err, final)
+}
+
+const (
+	// prepareLimit is how long a process waits for its engines when it starts.
+	prepareLimit = time.Minute
+	preparePause = time.Second
+)
+
+// persist tries until it succeeds or ctx ends, and says every few seconds what it
+// waits for. The error is that of the last try.
+func (p *Process) persist(ctx context.Context, waiting string, try func(context.Context) error) error {
+	for tries := 0; ; tries++ {
+		err := try(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if tries%5 == 0 {
+			p.Log.WarnContext(ctx, waiting, telemetry.KeyError, err)
+		}
+		t := time.NewTimer(preparePause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		case <-t.C:
+		}
+	}
 }
 
 // Run runs the services, what they share, and the HTTP servers on the listeners,

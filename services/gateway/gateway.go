@@ -39,7 +39,8 @@ type Gateway struct {
 	outcomes   *outcomes
 	pending    *pending
 	census     *census
-	limiter    *limiter
+	limiter    *limiter // of the HTTP door
+	topicPace  *limiter
 	metrics    *metrics
 
 	submitted, recorded, quarantine string
@@ -59,7 +60,7 @@ func New(host services.Host) (*Gateway, error) {
 			directory: host.Directory, codec: codec, log: host.Log,
 			schemaURL: host.Settings.RegistryURL + "/schemas/ids/",
 		},
-		pending: newPending(host.Settings.Partitions), limiter: newLimiter(), metrics: newMetrics(host.Metrics),
+		pending: newPending(host.Settings.Partitions), limiter: newLimiter(usualByHTTP, host.Directory.Setting), topicPace: newLimiter(usualByTopic, host.Directory.Setting), metrics: newMetrics(host.Metrics),
 		submitted: host.Broker.Topic("submitted"), recorded: host.Broker.Topic("recorded"), quarantine: host.Broker.Topic("quarantine"),
 	}
 	g.outcomes = newOutcomes(host.Broker, codec, host.Log, g.recorded, g.partitions, g.pending)

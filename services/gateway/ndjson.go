@@ -101,7 +101,7 @@ func (q *request) readLines(ctx context.Context, body *bufio.Reader, lines chan<
 		line, err = readLine(body, line[:0])
 		event, broken, skip := q.readEvent(line, err)
 		if !skip {
-			if q.limiter.pace(ctx, q.by) != nil {
+			if q.limiter.pace(ctx, q.by, 1) != nil {
 				return
 			}
 			s := q.submit(ctx, l, event, broken)

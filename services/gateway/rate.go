@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/auth"
+	"github.com/relais-fr/relais/services/internal/directory"
 )
 
 // allowance is how many events a participant may hand in: so many a second, and
@@ -23,6 +25,11 @@ var (
 // limiter holds a token bucket per participant. There are as many as the
 // directory has participants that call. Safe for concurrent use.
 type limiter struct {
+	// usual is what a participant may hand in of whom nothing is set; set looks up
+	// what is.
+	usual func(by auth.Principal) allowance
+	set   func(name string) (value string, ok bool)
+
 	mu      sync.Mutex
 	buckets map[string]*bucket
 }
@@ -39,16 +46,38 @@ func (b *bucket) fill(now time.Time) {
 	b.filled = now
 }
 
-func newLimiter() *limiter { return &limiter{buckets: map[string]*bucket{}} }
+func newLimiter(usual func(auth.Principal) allowance, set func(name string) (string, bool)) *limiter {
+	return &limiter{usual: usual, set: set, buckets: map[string]*bucket{}}
+}
+
+// usualByHTTP is for callers who can be told to come again.
+func usualByHTTP(by auth.Principal) allowance {
+	if by.Role == schemas.RoleFeeder {
+		return feederAllowance
+	}
+	return ownAllowance
+}
+
+// usualByTopic is generous: what stands on a participant's own topic was taken
+// already, and a participant that comes back after an outage has much there.
+func usualByTopic(auth.Principal) allowance { return feederAllowance }
+
+// allowed is what the caller may hand in: what an admin has set, else what is usual.
+func (l *limiter) allowed(by auth.Principal) allowance {
+	usual := l.usual(by)
+	if value, ok := l.set(directory.RateSetting(by.ID)); ok {
+		if n, err := strconv.Atoi(value); err == nil && n > 0 {
+			return allowance{perSecond: float64(n), atOnce: float64(n) * usual.atOnce / usual.perSecond}
+		}
+	}
+	return usual
+}
 
 // take takes n events out of the caller's bucket, or says after how long there
 // will be enough. What is more than the bucket can hold is let through when it is
 // full, and paid for afterwards.
 func (l *limiter) take(by auth.Principal, n int) (wait time.Duration) {
-	allowed := ownAllowance
-	if by.Role == schemas.RoleFeeder {
-		allowed = feederAllowance
-	}
+	allowed := l.allowed(by)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -66,11 +95,11 @@ func (l *limiter) take(by auth.Principal, n int) (wait time.Duration) {
 	return 0
 }
 
-// pace takes one event, waiting until it is there: a stream is slowed, not
-// refused. The error is ctx's.
-func (l *limiter) pace(ctx context.Context, by auth.Principal) error {
+// pace takes n events, waiting until they are there: a stream is slowed, and a topic
+// is read more slowly; neither is refused. The error is ctx's.
+func (l *limiter) pace(ctx context.Context, by auth.Principal, n int) error {
 	for {
-		wait := l.take(by, 1)
+		wait := l.take(by, n)
 		if wait == 0 {
 			return nil
 		}

@@ -149,6 +149,9 @@ func (d *topicDoor) handle(ctx context.Context, claim *broker.Claim) error {
 			continue
 		}
 		for step := range steps(batch) {
+			if err := d.pace(ctx, &step); err != nil {
+				return err
+			}
 			if err := d.handIn(ctx, step); err != nil {
 				return err
 			}
@@ -157,6 +160,16 @@ func (d *topicDoor) handle(ctx context.Context, claim *broker.Claim) error {
 			}
 		}
 	}
+}
+
+// pace waits where the participant hands in more than it may: a rate limit pauses
+// the reading of a topic, it never refuses. Offices are limited at the inbox.
+func (d *topicDoor) pace(ctx context.Context, step *broker.Batch) error {
+	by := d.principal(step.Topic)
+	if by.Role == schemas.RoleHub {
+		return nil
+	}
+	return d.topicPace.pace(ctx, by, len(step.Records))
 }
 
 // stepRecords bounds what is handed in between two commits, and so what is handed in

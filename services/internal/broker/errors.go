@@ -48,6 +48,10 @@ func (e *RefusedError) TooLarge() bool {
 	return errors.Is(e.Err, kafka.MessageSizeTooLarge) || errors.Is(e.Err, kafka.RecordListTooLarge)
 }
 
+// TooFewBrokers says whether fewer brokers are there than copies are asked for: the
+// others may still be starting.
+func (e *RefusedError) TooFewBrokers() bool { return errors.Is(e.Err, kafka.InvalidReplicationFactor) }
+
 // Gone says whether the topic does not exist, or is hidden from us.
 func (e *RefusedError) Gone() bool { return isUnknownTopic(e.Err) }
 

@@ -47,7 +47,7 @@ var settings = []KnownSetting{
 	},
 	{
 		Name:  ratePrefix + "<participant>",
-		About: "Events that the participant may hand in per second, at each gateway: 429 by HTTP, a pause on its topic. 2000 by default, 50000 for a feeder.",
+		About: "Events that the participant may hand in per second, at each door of each gateway: 429 by HTTP, where 2000 are usual and 50000 for a feeder; a pause on its topic, where 50000 are.",
 		Set:   setRate,
 	},
 }
