@@ -3,7 +3,8 @@
 // It follows relais.recorded and keeps, in the store, which clocks run on each
 // case and when they are due (package timetable); each second it hands in on
 // relais.from.hub what has become due, and each few seconds a probe that travels
-// the whole road. It judges nothing: what it hands in names the fact that started
+// the whole road. It follows relais.deliveries too, and reports to an event's sender
+// what a recipient will not have. It judges nothing: what it hands in names the fact that started
 // the clock and its id derives from that, so that a race, a restart or a second
 // clock makes a repeat or a refusal of the ledger's, never a wrong expiry. A timer
 // goes when its outcome is seen on relais.recorded, not when it was handed in.
@@ -33,6 +34,7 @@ type Clock struct {
 	pen        *pen
 	probes     *probes
 	recorded   string
+	deliveries string
 }
 
 var _ services.Service = (*Clock)(nil)
@@ -54,6 +56,7 @@ func New(host services.Host) (*Clock, error) {
 		projection: host.Store.Projection("clock", timetable.Format),
 		worlds:     worlds,
 		recorded:   host.Broker.Topic("recorded"),
+		deliveries: host.Broker.Topic("deliveries"),
 	}
 	c.metrics = newMetrics(host.Metrics)
 	c.pen = &pen{host: host, codec: c.codec, topic: host.Broker.Topic("from." + schemas.HubParticipant)}
@@ -72,7 +75,7 @@ func (c *Clock) Run(ctx context.Context) error {
 		return nil
 	case <-c.host.Directory.Ready():
 	}
-	if err := c.host.Broker.WaitTopics(ctx, c.recorded, c.pen.topic, c.probes.topic(c.host.Broker)); err != nil {
+	if err := c.host.Broker.WaitTopics(ctx, c.recorded, c.deliveries, c.pen.topic, c.probes.topic(c.host.Broker)); err != nil {
 		return stopped(ctx, err)
 	}
 	var err error
@@ -95,6 +98,9 @@ func (c *Clock) Run(ctx context.Context) error {
 		})
 	}
 	start(c.keep)
+	start(func(ctx context.Context) error {
+		return c.host.Broker.Consume(ctx, c.host.Broker.Topic("clock-reports"), []string{c.deliveries}, c.report)
+	})
 	if every := c.host.Settings.ProbeEvery; every > 0 {
 		start(func(ctx context.Context) error { return c.probes.send(ctx, every, c.host.Log) })
 		start(func(ctx context.Context) error { return c.probes.watch(ctx, c.host.Broker) })

@@ -122,7 +122,7 @@ func (o *owner) look(ctx context.Context) error {
 				continue
 			}
 			ack, err := o.pen.write(ctx, t.ID(), t.Case, time.UnixMilli(t.At), d.Payload(t))
-			if refusal := (*schemas.Refusal)(nil); errors.As(err, &refusal) {
+			if _, refused := errors.AsType[*schemas.Refusal](err); refused {
 				// It will never be an event, and holds up no other.
 				o.log.ErrorContext(ctx, "deadline is no event", "clock", t.Clock, telemetry.KeyPlace, t.StartedBy, telemetry.KeyError, err)
 				o.hands.hold(t.ID(), now.Add(time.Hour))

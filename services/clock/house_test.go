@@ -245,6 +245,8 @@ func (h *house) tell(r broker.Record, since time.Time) string {
 		return ""
 	case *schemas.SubmissionRefused:
 		return line + " " + p.SubmissionType[strings.LastIndexByte(p.SubmissionType, '.')+1:] + " " + p.Reason
+	case *schemas.DeliveryChanged:
+		line += " " + p.State + " " + *p.Reason
 	case *schemas.ReferralExpired:
 		line += " " + p.Clock
 	case *schemas.DeadlineBreached:

@@ -18,6 +18,7 @@ type metrics struct {
 	roundTrip  prometheus.Histogram
 	probesOut  prometheus.Gauge
 	probesLost prometheus.Counter
+	reports    prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -53,6 +54,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		probesLost: f.NewCounter(prometheus.CounterOpts{
 			Name: "relais_probes_lost_total",
 			Help: "Probes that did not come back within a minute.",
+		}),
+		reports: f.NewCounter(prometheus.CounterOpts{
+			Name: "relais_delivery_reports_total",
+			Help: "Deliveries that are dead or were not collected, reported to the sender of their event.",
 		}),
 	}
 }

@@ -2,11 +2,11 @@ package clock
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -46,12 +46,9 @@ func newProbes(p *pen, m *metrics, partitions int) *probes {
 func probeSubjects(partitions int) []string {
 	subjects := make([]string, partitions)
 	for found, i := 0, 0; found < partitions; i++ {
-		sum := sha256.Sum256(fmt.Appendf(nil, "probe %d", i))
-		id := uuid.UUID(sum[:16])
-		id[6] = id[6]&0x0f | 0x80
-		id[8] = id[8]&0x3f | 0x80
-		if p := broker.PartitionOf([]byte(id.String()), partitions); subjects[p] == "" {
-			subjects[p] = id.String()
+		id := derivedID("probe", strconv.Itoa(i))
+		if p := broker.PartitionOf([]byte(id), partitions); subjects[p] == "" {
+			subjects[p] = id
 			found++
 		}
 	}

@@ -50,6 +50,7 @@ var claimed = map[string][]string{
 	"relais_probes_lost_total":            {"clock"},
 	"relais_timers_pending":               {"clock"},
 	"relais_deadline_lateness_seconds":    {"clock"},
+	"relais_delivery_reports_total":       {"clock"},
 	"relais_registry_requests_total":      {"registry"},
 	"relais_registry_schemas":             {"registry"},
 	"relais_directory_offices":            {"directory"},
@@ -58,7 +59,7 @@ var claimed = map[string][]string{
 
 // groups are the consumer groups: named after the installation, so that two on one
 // cluster are strangers.
-var groups = []string{"relais.clock", "relais.gateway", "relais.inbox", "relais.ledger", "relais.router"}
+var groups = []string{"relais.clock", "relais.clock-reports", "relais.gateway", "relais.inbox", "relais.ledger", "relais.router"}
 
 // loneGroup is the group that only says which observatory issues statements: nothing is
 // behind in it.

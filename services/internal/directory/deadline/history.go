@@ -3,6 +3,7 @@ package deadline
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -59,9 +60,9 @@ func parseHistory(r Rule, value string) (history, error) {
 
 // at is what the history says of exactly that service at a time.
 func (h history) at(service string, t time.Time) (Span, bool) {
-	for i := len(h) - 1; i >= 0; i-- {
-		if h[i].Service == service && !h[i].From.After(t) {
-			return h[i].span, h[i].span != Span{}
+	for _, c := range slices.Backward(h) {
+		if c.Service == service && !c.From.After(t) {
+			return c.span, c.span != Span{}
 		}
 	}
 	return Span{}, false
