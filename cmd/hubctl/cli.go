@@ -56,6 +56,7 @@ func commands() []command {
 		directoryShowCommand(), directoryDiffCommand(), directoryImportCommand(), directorySettingsCommand(), directorySetCommand(),
 		rulesShowCommand(), rulesActivateCommand(), repairCommand(),
 		caseShowCommand(), replayCommand(),
+		auditCommand(), statementListCommand(), statementShowCommand(), statementKeysCommand(), statementVerifyCommand(),
 		quarantineListCommand(), quarantineShowCommand(), quarantineRedriveCommand(),
 		versionCommand(),
 	}
