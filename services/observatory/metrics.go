@@ -13,6 +13,8 @@ import (
 
 type metrics struct {
 	failed prometheus.Counter
+	// differences and auditedAt are of the last audit of all participants.
+	differences, auditedAt prometheus.Gauge
 
 	mu    sync.Mutex
 	spans map[string]time.Time // the end of the last statement's span, by participant
@@ -24,6 +26,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		failed: f.NewCounter(prometheus.CounterOpts{
 			Name: "relais_statement_failures_total",
 			Help: "Statements that could not be issued when they were due; the next one makes up for it.",
+		}),
+		differences: f.NewGauge(prometheus.GaugeOpts{
+			Name: "relais_audit_differences",
+			Help: "Differences that the last audit of all participants found.",
+		}),
+		auditedAt: f.NewGauge(prometheus.GaugeOpts{
+			Name: "relais_audit_timestamp_seconds",
+			Help: "When the last audit of all participants was done; 0 before the first.",
 		}),
 		spans: map[string]time.Time{},
 	}
@@ -39,6 +49,14 @@ func (m *metrics) issued(participant string, spanEnd time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.spans[participant] = spanEnd
+}
+
+// audited notes the result of an audit of all participants.
+func (m *metrics) audited(participant string, differences int64) {
+	if participant == "" {
+		m.differences.Set(float64(differences))
+		m.auditedAt.SetToCurrentTime()
+	}
 }
 
 func (m *metrics) ages() map[string]float64 {
