@@ -35,7 +35,7 @@ func TestASettingIsCheckedBeforeItStands(t *testing.T) {
 		{"only by an admin", "dev-cnaf", "rate.cnaf", "5", http.StatusForbidden, "the admin's"},
 		{"not for a stranger", "dev-admin", "rate.nobody", "5", http.StatusUnprocessableEntity, `no participant "nobody"`},
 		{"not to what is no number", "dev-admin", "rate.cnaf", "many", http.StatusUnprocessableEntity, "a number of events per second"},
-		{"an unknown name is told the known ones", "dev-admin", "colour", "blue", http.StatusNotFound, "known are rate.<participant>, rules"},
+		{"an unknown name is told the known ones", "dev-admin", "colour", "blue", http.StatusNotFound, "known are deadline.<clock>, rate.<participant>, rules"},
 		{"partitions never change", "dev-admin", "partitions", "24", http.StatusConflict, "its order would be lost"},
 		{"older rules are refused", "dev-admin", "rules", "1", http.StatusUnprocessableEntity, "never judged by older ones"},
 		{"rules that are no number", "dev-admin", "rules", "02", http.StatusUnprocessableEntity, "not a rules version"},

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/relais-fr/relais/services/internal/directory/deadline"
 )
 
 // KnownSetting is a setting that the hub knows: what it is for, and what may stand
@@ -44,6 +46,11 @@ var settings = []KnownSetting{
 	{
 		Name: SettingRules, About: "Rules version in force. It only rises, once every ledger knows the next one.",
 		Set: setRules,
+	},
+	{
+		Name:  deadlinePrefix + "<clock>",
+		About: "How long a clock of the hub runs, such as `45 days`, or `2 working days for <service>`; `default` takes it back. In force a minute later, for what is received from then on.",
+		Set:   setDeadline,
 	},
 	{
 		Name:  ratePrefix + "<participant>",
@@ -156,4 +163,17 @@ func setRate(c SettingChange) (string, error) {
 		return "", errors.New("it is a number of events per second, from 1 to 1000000")
 	}
 	return strconv.Itoa(n), nil
+}
+
+// deadlinePrefix begins the names of the settings of package deadline, which knows
+// what may stand there.
+const deadlinePrefix = "deadline."
+
+func setDeadline(c SettingChange) (string, error) {
+	if service := deadline.ServiceOf(c.Value); service != "" {
+		if _, ok := c.Now.Service(service); !ok {
+			return "", fmt.Errorf("the directory has no service %q", service)
+		}
+	}
+	return deadline.Change(deadlinePrefix+c.Varies, c.Had, c.Value, c.At)
 }

@@ -87,8 +87,8 @@ func TestWhatIsNoDeadlineIsSaidSo(t *testing.T) {
 		{"deadline.reroute", "23 hours", "reroute is at least 24 hours"},
 		{"deadline.reroute", "2 days", "reroute is told in hours"},
 		{"deadline.appointment_reminder", "2 working days", "appointment_reminder is told in minutes or hours or days"},
-		{"deadline.tea", "5 minutes", "deadline.tea is no deadline: the deadlines are " + names() + ", each with deadline. before it"},
-		{"rules", "2", "rules is no deadline: the deadlines are " + names() + ", each with deadline. before it"},
+		{"deadline.tea", "5 minutes", `"tea" is no clock with a deadline: those are ` + names()},
+		{"rules", "2", `"rules" is no clock with a deadline: those are ` + names()},
 	} {
 		_, err := Change(trial.setting, "", trial.asked, noon)
 		if err == nil || err.Error() != trial.want {

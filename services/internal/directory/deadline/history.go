@@ -73,6 +73,12 @@ func (h history) at(service string, t time.Time) (Span, bool) {
 // yet; folded again, they must give the same.
 const lead = time.Minute
 
+// ServiceOf is the service that what an admin writes is for; empty for all.
+func ServiceOf(asked string) string {
+	_, service, _ := strings.Cut(asked, " for ")
+	return strings.TrimSpace(service)
+}
+
 // Change is the setting's next value: the history with one more line, in force a
 // minute after now. What an admin writes is `45 days`, or `45 days for
 // logement/expulsion-du-logement`; `default` takes a rule back. The error says
@@ -80,7 +86,7 @@ const lead = time.Minute
 func Change(setting, stored, asked string, now time.Time) (value string, err error) {
 	r, ok := RuleOf(setting)
 	if !ok || r.known() == nil {
-		return "", fmt.Errorf("%s is no deadline: the deadlines are %s, each with %s before it", setting, names(), settingPrefix)
+		return "", fmt.Errorf("%q is no clock with a deadline: those are %s", strings.TrimPrefix(setting, settingPrefix), names())
 	}
 	var h history
 	if stored != "" {
