@@ -4,13 +4,14 @@
 //
 // It knows the topics relais.to.<participant> and relais.to.offices and how far
 // a reader has come, which stands in a cursor that the reader itself keeps: the
-// courier has no state. It leaves to the router who gets what. Participants'
+// courier has no state. A cursor handed in again acknowledges what was before it. It leaves to the router who gets what. Participants'
 // systems and hubctl use it.
 package courier
 
 import (
 	"context"
 	"net/http"
+	"sync"
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services"
@@ -22,6 +23,7 @@ type Courier struct {
 	codec   *schemas.Codec
 	metrics *metrics
 	bells   *bells
+	acks    *acks
 }
 
 var _ services.Service = (*Courier)(nil)
@@ -33,7 +35,7 @@ func New(host services.Host) (*Courier, error) {
 
 func newCourier(host services.Host, codec *schemas.Codec) *Courier {
 	m := newMetrics(host.Metrics)
-	c := &Courier{host: host, codec: codec, metrics: m, bells: newBells(host.Broker, host.Log, m)}
+	c := &Courier{host: host, codec: codec, metrics: m, bells: newBells(host.Broker, host.Log, m), acks: newAcks(host.Broker)}
 	host.HTTP.Handle("GET "+mailboxPath, http.HandlerFunc(c.mailbox))
 	return c
 }
@@ -50,7 +52,10 @@ func (c *Courier) Run(ctx context.Context) error {
 	case <-c.host.Directory.Ready():
 	}
 	c.host.Ready.Set(true, "serving")
+	var acknowledging sync.WaitGroup
+	acknowledging.Go(func() { c.acks.run(ctx, c) })
 	c.bells.run(ctx)
+	acknowledging.Wait()
 	c.host.Ready.Set(false, "stopped")
 	return nil
 }

@@ -68,6 +68,9 @@ func (c *Courier) serve(r *http.Request) (ask, page, error) {
 		return a, p, err
 	}
 	p, err := c.lookOrWait(r.Context(), a)
+	if err == nil {
+		c.acks.note(b, a.from)
+	}
 	return a, p, err
 }
 

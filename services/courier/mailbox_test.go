@@ -159,6 +159,33 @@ func TestWaitingReaderIsWokenByItsEvent(t *testing.T) {
 	})
 }
 
+func TestACursorHandedInAgainAcknowledges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		dossier := "cnaf.dossier-1"
+		p := broker.PartitionOf([]byte(dossier), partitions)
+		for i := range 3 {
+			w.address("cnaf", w.fact(fmt.Sprintf("event-%d", i), dossier, schemas.Place{Partition: p, Offset: int64(i)}, time.Now()))
+		}
+		committed := func() int64 {
+			time.Sleep(2 * ackEvery)
+			offsets, err := w.broker.GroupOffsets(t.Context(), "relais.mailbox.cnaf", "relais.to.cnaf", partitions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return offsets[p].Offset
+		}
+		first := w.get("dev-cnaf", "?limit=2")
+		want(t, "given out, not acknowledged", 0, committed())
+		second := w.get("dev-cnaf", "?cursor="+first.cursor)
+		want(t, "the first two", 2, committed())
+		w.get("dev-cnaf", "?cursor="+second.cursor)
+		want(t, "all", 3, committed())
+		w.get("dev-cnaf", "?cursor="+first.cursor)
+		want(t, "an old cursor takes nothing back", 3, committed())
+	})
+}
+
 func TestReaderFromNowGetsWhatComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

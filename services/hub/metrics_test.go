@@ -36,8 +36,8 @@ var claimed = map[string][]string{
 	"relais_last_event_timestamp_seconds": {"gateway"},
 	"relais_quota_used_ratio":             {"gateway"},
 	"relais_oldest_pending_seconds":       {"gateway", "router"},
-	"relais_dlq_depth":                    {"gateway"},
-	"relais_dlq_oldest_seconds":           {"gateway"},
+	"relais_dlq_depth":                    {"gateway", "router"},
+	"relais_dlq_oldest_seconds":           {"gateway", "router"},
 	"relais_stage_duration_seconds":       {"gateway", "ledger"},
 	"relais_outcomes_total":               {"ledger"},
 	"relais_ledger_halted":                {"ledger"},
@@ -215,7 +215,7 @@ func closedSets(participants []string) map[string]func(string) bool {
 	for _, e := range schemas.Catalogue() {
 		types = append(types, e.Name)
 	}
-	reasons := []string{""}
+	reasons := []string{"", schemas.DeliveryTopicGone, schemas.DeliveryRefused, schemas.DeliveryNotCollected, schemas.DeliveryDeleted}
 	for _, r := range schemas.RefusalReasons() {
 		reasons = append(reasons, r.Name)
 	}

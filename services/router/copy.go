@@ -144,6 +144,11 @@ const tellPause = time.Second
 func (r *Router) publish(ctx context.Context, changes []*schemas.DeliveryChanged) error {
 	for len(changes) > 0 {
 		err := r.tryPublish(ctx, changes)
+		if err == nil {
+			for _, d := range changes {
+				r.letters.put(keyOf(d), d) // whoever asks next must not see them as before
+			}
+		}
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
@@ -172,13 +177,16 @@ func (r *Router) tryPublish(ctx context.Context, changes []*schemas.DeliveryChan
 	return nil
 }
 
+// keyOf is the key of a delivery on relais.deliveries.
+func keyOf(d *schemas.DeliveryChanged) string { return d.Place + "/" + d.Recipient }
+
 // changeRecord is a step as it stands on relais.deliveries.
 func (r *Router) changeRecord(ctx context.Context, d *schemas.DeliveryChanged) (broker.Record, error) {
 	data, err := r.codec.Encode(ctx, d)
 	if err != nil {
 		return broker.Record{}, err
 	}
-	key, now := d.Place+"/"+d.Recipient, time.Now()
+	key, now := keyOf(d), time.Now()
 	id, _ := schemas.SchemaID(data)
 	headers := schemas.Headers(schemas.Event{
 		ID: key, Source: schemas.Source(schemas.HubParticipant, "router"), Type: schemas.TypeDeliveryChanged, Subject: d.Subject, Time: now,

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,9 @@ type metrics struct {
 	attempts *prometheus.CounterVec
 	dropped  prometheus.Counter
 	endToEnd prometheus.Observer
+
+	uncollected *prometheus.GaugeVec
+	deleted     *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -47,12 +51,21 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		attempts: telemetry.DeliveryAttempts(reg),
 		dropped:  telemetry.DedupeHits(reg),
 		endToEnd: telemetry.EndToEnd(reg, telemetry.StageRouted),
+		uncollected: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "relais_uncollected_events",
+			Help: "Events on a participant's topic that none of its groups has collected, on the partitions of this router.",
+		}, []string{"recipient"}),
+		deleted: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "relais_deleted_uncollected_total",
+			Help: "Events that were deleted before their recipient had collected them.",
+		}, []string{"recipient"}),
 	}
 }
 
 // tell registers what is looked up when it is asked for.
 func (r *Router) tell(reg prometheus.Registerer) {
 	telemetry.OldestPending(reg, queueTo, r.waiting.oldest)
+	telemetry.DeadLetters(reg, r.letters.depth, r.letters.age)
 }
 
 // waiting are the partitions that are routed here. Safe for concurrent use.
@@ -74,6 +87,18 @@ func (w *waiting) remove(p *partition) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.partitions, p)
+}
+
+// numbers are the partitions' numbers.
+func (w *waiting) numbers() []int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []int
+	for p := range w.partitions {
+		all = append(all, p.number)
+	}
+	slices.Sort(all)
+	return all
 }
 
 // oldest is how many seconds each recipient's oldest event has waited.

@@ -12,6 +12,9 @@ package router
 
 import (
 	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services"
@@ -26,6 +29,8 @@ type Router struct {
 	recorded   string
 	deliveries string
 	waiting    waiting
+	letters    *letters
+	redriving  atomic.Bool
 }
 
 var _ services.Service = (*Router)(nil)
@@ -34,9 +39,12 @@ var _ services.Service = (*Router)(nil)
 func New(host services.Host) (*Router, error) {
 	r := &Router{
 		host: host, codec: schemas.NewCodec(host.Schemas), metrics: newMetrics(host.Metrics),
-		recorded: host.Broker.Topic("recorded"), deliveries: host.Broker.Topic("deliveries"),
+		recorded: host.Broker.Topic("recorded"), deliveries: host.Broker.Topic("deliveries"), letters: newLetters(),
 	}
 	r.tell(host.Metrics)
+	host.HTTP.Handle("GET "+deliveriesPath, http.HandlerFunc(r.listDeliveries))
+	host.HTTP.Handle("GET "+deliveriesPath+"/{place}/{recipient}", http.HandlerFunc(r.showDelivery))
+	host.HTTP.Handle("POST "+redrivesPath, http.HandlerFunc(r.redrives))
 	host.HTTP.Handle("POST "+replaysPath, &replays{Router: r, running: map[string]bool{}})
 	return r, nil
 }
@@ -50,6 +58,12 @@ func (r *Router) Run(ctx context.Context) error {
 		return err
 	}
 	defer r.host.Ready.AwaitPartitions("routing")()
+	ctx, cancel := context.WithCancel(ctx)
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer cancel()
+	helpers.Go(func() { r.followLetters(ctx) })
+	helpers.Go(func() { r.watchCollection(ctx) })
 	return r.host.Broker.Consume(ctx, r.host.Broker.Topic("router"), []string{r.recorded}, func(ctx context.Context, c *broker.Claim) error {
 		r.host.Ready.Set(true, "routing")
 		return r.route(ctx, c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,7 +27,11 @@ import (
 	"github.com/relais-fr/relais/services/internal/enginetest"
 )
 
-const partitions = 2
+const (
+	partitions = 2
+	// cpamKeeps is how long cpam's topic keeps its records.
+	cpamKeeps = time.Hour
+)
 
 // world is routers on a broker of their own, with a test that writes recorded in
 // the ledger's place. It lives in a synctest bubble.
@@ -37,6 +42,7 @@ type world struct {
 	settings config.Settings
 	codec    *schemas.Codec
 	next     [partitions]int64
+	mux      *http.ServeMux // of the router made last
 
 	mu      sync.Mutex
 	without map[string]*kerr.Error // topics that take nothing, and why
@@ -51,6 +57,11 @@ func newWorld(t *testing.T) *world {
 	specs := services.HubTopics(w.settings)
 	for _, id := range []string{"cnaf", "cpam"} {
 		specs = append(specs, services.ParticipantTopics(w.settings, id)...)
+	}
+	for i := range specs {
+		if specs[i].Name == "relais.to.cpam" {
+			specs[i].Settings["retention.ms"] = strconv.FormatInt(cpamKeeps.Milliseconds(), 10)
+		}
 	}
 	if err := w.broker.EnsureTopics(t.Context(), specs...); err != nil {
 		t.Fatal(err)
@@ -106,9 +117,11 @@ func (w *world) router() (r *Router, stop func()) {
 	view := directorytest.View(w.t,
 		directory.Participant{ID: "cnaf", Role: directory.RoleOperator},
 		directory.Participant{ID: "cpam", Role: directory.RoleOperator},
+		directory.Participant{ID: "admin", Role: directory.RoleAdmin},
 		directory.Office{ID: "demo-1"})
+	w.mux = http.NewServeMux()
 	r, err := New(services.Host{
-		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Broker: b, HTTP: http.NewServeMux(), Ready: services.NewReadiness(),
+		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Broker: b, HTTP: w.mux, Ready: services.NewReadiness(),
 		Directory: view, Schemas: enginetest.Schemas{}, Auth: auth.New(true, view.Participant), Settings: w.settings,
 	})
 	if err != nil {
@@ -126,6 +139,18 @@ func (w *world) router() (r *Router, stop func()) {
 	})
 	w.t.Cleanup(stop)
 	return r, stop
+}
+
+// ask asks at the doors of the router made last.
+func (w *world) ask(who, method, path, body string) (int, string) {
+	w.t.Helper()
+	req := httptest.NewRequestWithContext(w.t.Context(), method, path, strings.NewReader(body))
+	if who != "" {
+		req.Header.Set("Authorization", "Bearer dev-"+who)
+	}
+	res := httptest.NewRecorder()
+	w.mux.ServeHTTP(res, req)
+	return res.Code, res.Body.String()
 }
 
 // record writes an outcome for the parties, and returns its place.

@@ -1,0 +1,81 @@
+package router
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// collect lets a consumer group of cpam's pass the records of partition 0 before
+// an offset.
+func (w *world) collect(group string, offset int64) {
+	w.t.Helper()
+	if err := w.broker.CommitGroup(w.t.Context(), group, "relais.to.cpam", map[int]int64{0: offset}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestWhatIsNotCollectedIsToldBeforeAndAfterItIsDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := w.router()
+		w.record(0, "cpam", "offices/demo-1")
+		second := w.record(0, "cpam", "offices/demo-1")
+		third := w.record(0, "cpam", "offices/demo-1")
+		// Another's group, whatever its name begins with, collects nothing for cpam.
+		w.collect("cpam-other", 3)
+		w.collect("cpam.prod", 1)
+		time.Sleep(cpamKeeps*3/4 - time.Minute)
+		same(t, "told too early", w.told(), map[string]string{})
+		time.Sleep(7 * time.Minute)
+		soon := map[string]string{second + "/cpam": "delivered not_collected", third + "/cpam": "delivered not_collected"}
+		same(t, "told before", w.told(), soon)
+		letter, ok := r.letters.find(second + "/cpam")
+		if !ok || letter.Sender == nil || *letter.Sender != "offices/demo-1" || letter.Deleted == nil || letter.Deleted.Sub(letter.Since) != cpamKeeps {
+			t.Errorf("the letter is %+v", letter)
+		}
+		same(t, "the depth", r.letters.depth()["not_collected"], 2.0)
+
+		// One of them is collected in time, by another group; a router that starts
+		// anew tells nothing twice.
+		w.collect("cpam", 2)
+		stop()
+		r, _ = w.router()
+		records := len(w.held("relais.deliveries"))
+		time.Sleep(6 * time.Minute)
+		if n := len(w.held("relais.deliveries")); n != records+1 {
+			t.Errorf("%d steps were told where one was to be", n-records)
+		}
+		time.Sleep(cpamKeeps / 4)
+		w.kafka.Cluster.ApplyRetention()
+		time.Sleep(collectEvery)
+		same(t, "told after", w.told(), map[string]string{second + "/cpam": "acknowledged", third + "/cpam": "dead deleted_uncollected"})
+		same(t, "the depth", r.letters.depth()["deleted_uncollected"], 1.0)
+	})
+}
+
+func TestWhatWasDeletedWithoutAWarningIsToldAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		_, stop := w.router()
+		var all []string
+		for range 3 {
+			all = append(all, w.record(0, "cpam"))
+			w.record(0, "cnaf")
+		}
+		time.Sleep(time.Second)
+		w.collect("cpam", 1)
+		stop()
+		time.Sleep(cpamKeeps + time.Minute)
+		w.kafka.Cluster.ApplyRetention()
+		for range 2 {
+			_, stop := w.router()
+			time.Sleep(2 * time.Minute)
+			stop()
+		}
+		same(t, "told", w.told(), map[string]string{all[1] + "/cpam": "dead deleted_uncollected", all[2] + "/cpam": "dead deleted_uncollected"})
+		if n := len(w.held("relais.deliveries")); n != 2 {
+			t.Errorf("it was told %d times", n)
+		}
+	})
+}
