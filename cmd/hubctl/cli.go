@@ -57,6 +57,7 @@ func commands() []command {
 		rulesShowCommand(), rulesActivateCommand(), repairCommand(),
 		caseShowCommand(), replayCommand(),
 		auditCommand(), statementListCommand(), statementShowCommand(), statementKeysCommand(), statementVerifyCommand(),
+		deadlettersListCommand(), deadlettersShowCommand(), deadlettersRedriveCommand(),
 		quarantineListCommand(), quarantineShowCommand(), quarantineRedriveCommand(),
 		versionCommand(),
 	}

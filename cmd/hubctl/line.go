@@ -30,6 +30,9 @@ func eventLine(e schemas.Event, zone *time.Location) string {
 	if e.Extensions[schemas.AttrReplay] != "" {
 		parts = append(parts, "(replayed)")
 	}
+	if e.Type == schemas.TypeDeliveryChanged {
+		return strings.Join(append(parts, deliveryWords(e.Data, zone)), "  ")
+	}
 	if e.Type == schemas.TypeSubmissionRefused {
 		return strings.Join(append(parts, refusalWords(e.Data)), "  ")
 	}
@@ -59,6 +62,26 @@ func refusalWords(data []byte) string {
 		text += " " + r.RemedyEN
 	}
 	return text + " [" + r.Reason + "]"
+}
+
+// deliveryWords is a report of a delivery in words.
+func deliveryWords(data []byte, zone *time.Location) string {
+	var d schemas.DeliveryChanged
+	if json.Unmarshal(data, &d) != nil {
+		return fields(data)
+	}
+	what := typeName(d.EventType) + " " + d.EventID + " for " + d.Recipient
+	since := shown(d.Since, zone)
+	switch reason := reasonOf(&d); {
+	case d.State == schemas.DeliveryRedriven:
+		return what + " was delivered after all [" + d.State + "]"
+	case reason == schemas.DeliveryNotCollected && d.Deleted != nil:
+		return what + " has not been collected since " + since + " and is deleted on " + shown(*d.Deleted, zone) + " [" + reason + "]"
+	case reason == schemas.DeliveryDeleted:
+		return what + " was not collected since " + since + " and is deleted; the recipient can ask for a replay [" + reason + "]"
+	default:
+		return what + " is not delivered since " + since + ": " + sentenceOf(reason) + " [" + reason + "]"
+	}
 }
 
 func typeName(typ string) string {

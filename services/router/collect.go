@@ -32,6 +32,9 @@ type collection struct {
 const (
 	// collectEvery is how often it is looked at: retention is in days.
 	collectEvery = 5 * time.Minute
+	// collectFirst is how long after the start the first look is: partitions are
+	// shared out by then.
+	collectFirst = 20 * time.Second
 	// collectTimeout bounds one look.
 	collectTimeout = time.Minute
 	// maxLead is the longest time before its deletion at which a participant is
@@ -53,7 +56,7 @@ func (r *Router) watchCollection(ctx context.Context) {
 	case <-r.host.Directory.Ready():
 	}
 	c := &collection{Router: r, seen: map[string]int64{}, collected: map[string]int64{}}
-	for {
+	for wait := collectFirst; pause(ctx, wait) == nil; wait = collectEvery {
 		look, cancel := context.WithTimeout(ctx, collectTimeout)
 		err := c.look(look)
 		cancel()
@@ -62,9 +65,6 @@ func (r *Router) watchCollection(ctx context.Context) {
 		}
 		if err != nil {
 			r.host.Log.WarnContext(ctx, "cannot see whether participants collect their events", telemetry.KeyError, err)
-		}
-		if pause(ctx, collectEvery) != nil {
-			return
 		}
 	}
 }
