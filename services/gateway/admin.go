@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,6 +16,8 @@ import (
 const (
 	defaultPage = 50
 	maxPage     = 500
+	// markTimeout bounds the noting of a redrive.
+	markTimeout = 5 * time.Second
 )
 
 // admin lets an admin pass and answers everybody else.
@@ -155,10 +158,21 @@ func (g *Gateway) redrive(w http.ResponseWriter, r *http.Request) {
 		outcome = document.Code
 		problem.Write(w, *document)
 	} else {
+		g.markRedriven(r.Context(), &rec, q)
 		a.write(w)
 	}
 	g.log.Info("quarantined record redriven", telemetry.KeyPlace, q.Place, telemetry.KeyParticipant, q.Participant, "outcome", outcome,
 		"submitted", a.Place, telemetry.KeyDuration, time.Since(started))
+}
+
+// markRedriven lets the record count no more. Without the mark it would be counted
+// and could be redriven again, which the ledger recognises.
+func (g *Gateway) markRedriven(ctx context.Context, rec *broker.Record, q quarantined) {
+	ctx, cancel := context.WithTimeout(ctx, markTimeout)
+	defer cancel()
+	if _, err := g.broker.Produce(ctx, g.redrivenRecord(rec)); err != nil {
+		g.log.Warn("a redriven record is still counted", telemetry.KeyPlace, q.Place, telemetry.KeyError, err)
+	}
 }
 
 func (g *Gateway) redriveRecord(r *http.Request, origin *broker.Record) (answer, *problem.Document) {

@@ -14,8 +14,8 @@ import (
 )
 
 // census counts what lies in quarantine, on the topic itself: every gateway then
-// tells the same, and a restart forgets nothing. A redriven record stays there
-// and is counted. Safe for concurrent use.
+// tells the same, and a restart forgets nothing. A redriven record stays there;
+// a mark behind it says so, and it is counted no more. Safe for concurrent use.
 type census struct {
 	broker *broker.Broker
 	log    *slog.Logger
@@ -67,12 +67,12 @@ func (c *census) count(ctx context.Context) error {
 		return err
 	}
 	// What is expected is told before it happens.
-	byReason := map[string]float64{string(schemas.ReasonMalformed): 0, string(schemas.ReasonTooLarge): 0}
-	var oldest time.Time
+	reasons := map[string]bool{string(schemas.ReasonMalformed): true, string(schemas.ReasonTooLarge): true}
+	open := map[int64]lying{}
 	cursor, checked := c.broker.Cursor(c.topic, 0, held.First), time.Now()
 	for {
 		if cursor.Position() >= held.Next {
-			c.tell(byReason, oldest)
+			c.tell(reasons, open)
 		}
 		batch, err := cursor.Fetch(ctx)
 		if err != nil {
@@ -80,10 +80,12 @@ func (c *census) count(ctx context.Context) error {
 		}
 		for i := range batch.Records {
 			rec := &batch.Records[i]
-			byReason[quarantineLabel(rec)]++
-			if oldest.IsZero() || rec.Time.Before(oldest) {
-				oldest = rec.Time
+			if offset, ok := redrivenMark(rec); ok {
+				delete(open, offset)
+				continue
 			}
+			open[rec.Offset] = lying{quarantineLabel(rec), rec.Time}
+			reasons[open[rec.Offset].reason] = true
 		}
 		if time.Since(checked) < censusCheck {
 			continue
@@ -105,10 +107,26 @@ func quarantineLabel(rec *broker.Record) string {
 	return labelUnknown
 }
 
-func (c *census) tell(byReason map[string]float64, oldest time.Time) {
+// lying is a record that lies in quarantine.
+type lying struct {
+	reason string
+	since  time.Time
+}
+
+func (c *census) tell(reasons map[string]bool, open map[int64]lying) {
+	byReason, oldest := map[string]float64{}, time.Time{}
+	for reason := range reasons {
+		byReason[reason] = 0
+	}
+	for _, l := range open {
+		byReason[l.reason]++
+		if oldest.IsZero() || l.since.Before(oldest) {
+			oldest = l.since
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.byReason, c.oldest = maps.Clone(byReason), oldest
+	c.byReason, c.oldest = byReason, oldest
 }
 
 // depth is how many records there are, by reason; none before they are counted.

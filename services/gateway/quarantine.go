@@ -113,6 +113,28 @@ func readQuarantined(rec *broker.Record) (q quarantined, ok bool) {
 	}, true
 }
 
+// headerRedriven marks that the record at an offset of the topic was redriven.
+const headerRedriven = "relais-redriven"
+
+// redrivenRecord is such a mark. It has none of the headers of a quarantined
+// record, so that no list shows it.
+func (g *Gateway) redrivenRecord(rec *broker.Record) broker.Record {
+	return broker.Record{
+		Topic: g.quarantine, Value: []byte{}, Time: time.Now(),
+		Headers: []schemas.Header{{Key: headerRedriven, Value: strconv.AppendInt(nil, rec.Offset, 10)}},
+	}
+}
+
+// redrivenMark is the offset that a mark is about; ok is false for a record that is
+// none. What came from outside stands with our own headers behind its own.
+func redrivenMark(rec *broker.Record) (offset int64, ok bool) {
+	if len(rec.Headers) != 1 || rec.Headers[0].Key != headerRedriven {
+		return 0, false
+	}
+	offset, err := strconv.ParseInt(string(rec.Headers[0].Value), 10, 64)
+	return offset, err == nil
+}
+
 // originOf is the record as it came, so that it can be judged again.
 func originOf(rec *broker.Record, q quarantined) (broker.Record, bool) {
 	topic, place, ok := strings.Cut(q.Origin, "/")

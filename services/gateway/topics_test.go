@@ -481,6 +481,10 @@ func TestTheQuarantineIsListedShownAndRedriven(t *testing.T) {
 		if e := h.awaitSubmission("ev-1"); e.Extensions[schemas.AttrSubmitter] != "cnaf" || e.Extensions[schemas.AttrVerdict] != "" {
 			t.Errorf("redriven as %v", e.Extensions)
 		}
+		time.Sleep(10 * time.Second)
+		if got := h.gauges("relais_dlq_depth", "reason")["malformed"]; got != 2 {
+			t.Errorf("%v lie in quarantine after one of three was redriven", got)
+		}
 	})
 }
 

@@ -96,6 +96,24 @@ func TestARefusalSaysWhereTheCaseStandsNow(t *testing.T) {
 	})
 }
 
+func TestAnEventThatIsNotCollectedIsReportedInWords(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.happens(office, office, referral, made(office, "cnaf"))
+		since := time.Now().Add(-2 * time.Hour)
+		report := &schemas.DeliveryChanged{
+			Place: "0-1", Recipient: "cnaf", State: schemas.DeliveryDelivered, Reason: new(schemas.DeliveryNotCollected), Channel: schemas.ChannelKafka,
+			EventSource: schemas.Source(office, "page"), EventID: "e", EventType: schemas.TypeReferralMade, Subject: referral, Sender: new("offices/" + office), Since: since,
+		}
+		w.happens(office, schemas.HubParticipant, referral, report)
+		french := w.page("/offices/" + office)
+		wantOn(t, french, "non remis ces sept derniers jours", "pas été récupéré par", "depuis le", "qui sera bientôt supprimé", `<a href="/offices/demo-1/cases/`+referral+`">`)
+		wantOn(t, w.page("/offices/"+office+"?lang=en"), "Has not been collected by", "soon deleted")
+		report.State, report.Reason = schemas.DeliveryRedriven, nil
+		w.happens(office, schemas.HubParticipant, referral, report)
+		wantOn(t, w.page("/offices/"+office), "A finalement été remis à")
+	})
+}
+
 func TestVisitsOfAnotherDayAreFound(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		today := schemas.DayOf(time.Now())

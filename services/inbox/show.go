@@ -129,6 +129,8 @@ func (p *pages) office(f *frame, _ http.ResponseWriter, r *http.Request) (string
 type refusalView struct {
 	desk.Refusal
 	Title, URL string
+	// Undelivered says whom it has not reached, since when; empty for a refusal.
+	Undelivered string
 }
 
 // refusalsShown is how long a refusal stays on the office's page.
@@ -152,9 +154,24 @@ func (p *pages) refusals(f *frame, all []desk.Refusal) []refusalView {
 			}
 			break
 		}
+		if r.Report != nil {
+			v.Undelivered, v.URL = f.undelivered(r), f.CaseURL(r.Case)
+		}
 		list = append(list, v)
 	}
 	return list
+}
+
+// undelivered is a report in words.
+func (f *frame) undelivered(r desk.Refusal) string {
+	key := "report_undelivered"
+	switch {
+	case r.Report.State == schemas.DeliveryRedriven:
+		key = "report_delivered"
+	case r.Reason == schemas.DeliveryNotCollected, r.Reason == schemas.DeliveryDeleted:
+		key = "report_uncollected"
+	}
+	return fmt.Sprintf(f.T(key), f.Name(r.Report.To), f.At(r.Report.Since))
 }
 
 // find opens the case with a reference, however it was typed.

@@ -41,9 +41,9 @@ func TestWhatIsNotCollectedIsToldBeforeAndAfterItIsDeleted(t *testing.T) {
 		w.collect("cpam", 2)
 		stop()
 		r, _ = w.router()
-		records := len(w.held("relais.deliveries"))
+		records := len(w.records("relais.deliveries"))
 		time.Sleep(6 * time.Minute)
-		if n := len(w.held("relais.deliveries")); n != records+1 {
+		if n := len(w.records("relais.deliveries")); n != records+1 {
 			t.Errorf("%d steps were told where one was to be", n-records)
 		}
 		time.Sleep(cpamKeeps / 4)
@@ -74,7 +74,7 @@ func TestWhatWasDeletedWithoutAWarningIsToldAllTheSame(t *testing.T) {
 			stop()
 		}
 		same(t, "told", w.told(), map[string]string{all[1] + "/cpam": "dead deleted_uncollected", all[2] + "/cpam": "dead deleted_uncollected"})
-		if n := len(w.held("relais.deliveries")); n != 2 {
+		if n := len(w.records("relais.deliveries")); n != 2 {
 			t.Errorf("it was told %d times", n)
 		}
 	})

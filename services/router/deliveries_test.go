@@ -85,7 +85,7 @@ func TestDeadLettersAreRedrivenInOrderAndMarked(t *testing.T) {
 		same(t, "afterwards", w.redrive(`{"dry_run":false}`), redriven{Done: true})
 		same(t, "the depth", w.list("admin", "").Groups, []*group{})
 		var got []string
-		for _, r := range w.held("relais.to.cnaf") {
+		for _, r := range w.records("relais.to.cnaf") {
 			place, err := placeOf(r)
 			if err != nil {
 				t.Fatal(err)

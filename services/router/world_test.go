@@ -1,10 +1,14 @@
 package router
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -45,12 +49,13 @@ type world struct {
 	mux      *http.ServeMux // of the router made last
 
 	mu      sync.Mutex
-	without map[string]*kerr.Error // topics that take nothing, and why
+	without map[string]*kerr.Error   // topics that take nothing, and why
+	held    map[string]time.Duration // topics that take their time
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, kafka: enginetest.NewKafka(t), codec: schemas.NewCodec(enginetest.Schemas{}), without: map[string]*kerr.Error{}}
+	w := &world{t: t, kafka: enginetest.NewKafka(t), codec: schemas.NewCodec(enginetest.Schemas{}), without: map[string]*kerr.Error{}, held: map[string]time.Duration{}}
 	w.broker = w.dial()
 	w.settings = config.DefaultHub()
 	w.settings.Partitions = partitions
@@ -72,7 +77,10 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) dial() *broker.Broker {
 	w.t.Helper()
-	b, err := broker.New(broker.Config{Brokers: []string{w.kafka.Addr}, Dial: w.kafka.Dial})
+	b, err := broker.New(broker.Config{Brokers: []string{w.kafka.Addr}, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := w.kafka.Dial(ctx, network, address)
+		return &slowConn{conn, w}, err
+	}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -80,14 +88,35 @@ func (w *world) dial() *broker.Broker {
 	return b
 }
 
+// slowConn lets requests to topics that take their time wait before they are sent.
+type slowConn struct {
+	net.Conn
+	w *world
+}
+
+func (c *slowConn) Write(p []byte) (int, error) {
+	const lengthAndKey = 6
+	if len(p) >= lengthAndKey && binary.BigEndian.Uint16(p[4:]) == uint16(kmsg.Produce) {
+		c.w.mu.Lock()
+		held := maps.Clone(c.w.held)
+		c.w.mu.Unlock()
+		for topic, d := range held {
+			if bytes.Contains(p, []byte(topic)) {
+				time.Sleep(d)
+			}
+		}
+	}
+	return c.Conn.Write(p)
+}
+
 // judge refuses what is written to topics that take nothing.
 func (w *world) judge(req kmsg.Request) (kmsg.Response, error, bool) {
 	w.kafka.Cluster.KeepControl()
 	produce := req.(*kmsg.ProduceRequest)
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	for _, topic := range produce.Topics {
+		w.mu.Lock()
 		fault := w.without[topic.Topic]
+		w.mu.Unlock()
 		if fault == nil {
 			continue
 		}
@@ -108,6 +137,13 @@ func (w *world) refuse(topic string, why *kerr.Error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.without[topic] = why
+}
+
+// hold lets a topic take this long for each request.
+func (w *world) hold(topic string, d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held[topic] = d
 }
 
 // router runs a router until stop is called.
@@ -179,7 +215,7 @@ func (w *world) repeat(p int, number int64, parties ...string) {
 		},
 	})
 	_, err = w.broker.Produce(w.t.Context(), broker.Record{Topic: "relais.recorded", Partition: p, Key: []byte(key), Value: data, Headers: headers, Time: time.Now()})
-	if err != nil {
+	if err != nil && w.t.Context().Err() == nil {
 		w.t.Fatal(err)
 	}
 }
@@ -194,8 +230,8 @@ func dossierOn(p int) string {
 	}
 }
 
-// held are the records of a topic, partition by partition.
-func (w *world) held(topic string) []broker.Record {
+// records are the records of a topic, partition by partition.
+func (w *world) records(topic string) []broker.Record {
 	w.t.Helper()
 	ranges, err := w.broker.Ranges(w.t.Context(), topic)
 	if err != nil {
@@ -218,7 +254,7 @@ func (w *world) held(topic string) []broker.Record {
 func (w *world) places(topic string) []string {
 	w.t.Helper()
 	var all []string
-	for _, r := range w.held(topic) {
+	for _, r := range w.records(topic) {
 		place, err := placeOf(r)
 		if err != nil {
 			w.t.Fatal(err)
@@ -249,7 +285,7 @@ func (w *world) firsts(topic string) []string {
 func (w *world) told() map[string]string {
 	w.t.Helper()
 	steps := map[string]string{}
-	for _, r := range w.held("relais.deliveries") {
+	for _, r := range w.records("relais.deliveries") {
 		payload, err := w.codec.Decode(w.t.Context(), schemas.TypeDeliveryChanged, r.Value)
 		if err != nil {
 			w.t.Fatal(err)

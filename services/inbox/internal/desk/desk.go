@@ -111,7 +111,7 @@ type Outcome struct {
 	Refusal *Refusal `json:"r,omitempty"`
 }
 
-// Refusal is a submission that was refused, and why.
+// Refusal is a submission that was refused, or that was not delivered, and why.
 type Refusal struct {
 	Event      string `json:"e"`
 	Case       string `json:"c,omitempty"`
@@ -124,6 +124,16 @@ type Refusal struct {
 	Detail     string `json:"d,omitempty"`
 	// Received is in Unix milliseconds.
 	Received int64 `json:"w"`
+	// Report is nil but for an event that was recorded and not delivered.
+	Report *Report `json:"p,omitempty"`
+}
+
+// Report is that a recipient has not had an event of the office.
+type Report struct {
+	To    string `json:"t"`
+	State string `json:"s"`
+	// Since is in Unix milliseconds.
+	Since int64 `json:"n"`
 }
 
 // Apply makes of an event what it changes. ok is false when the office has had
@@ -136,6 +146,8 @@ func Apply(o *Office, d *Dossier, e *Event) (change Change, ok bool) {
 	switch p := e.Payload.(type) {
 	case *schemas.SubmissionRefused:
 		change.Refusal = refusal(e, p)
+	case *schemas.DeliveryChanged:
+		change.Refusal = undelivered(e, p)
 	case *schemas.VisitRecorded:
 		change.Visit = o.record(e, p.Day)
 	case *schemas.VisitCorrected:
@@ -194,6 +206,19 @@ func refusal(e *Event, p *schemas.SubmissionRefused) *Refusal {
 		SentenceFR: p.SentenceFR, SentenceEN: p.SentenceEN, RemedyFR: p.RemedyFR, RemedyEN: p.RemedyEN,
 		Detail: p.Detail, Received: e.Received.UnixMilli(),
 	}
+}
+
+// undelivered is what a report of a delivery says.
+func undelivered(e *Event, p *schemas.DeliveryChanged) *Refusal {
+	r := &Refusal{
+		Event: p.EventID, Case: p.Subject, Type: p.EventType, Received: e.Received.UnixMilli(),
+		Report: &Report{To: p.Recipient, State: p.State, Since: p.Since.UnixMilli()},
+	}
+	if p.Reason != nil && p.Undelivered() {
+		code, _ := schemas.LookupCode(schemas.TableDeliveryReason, *p.Reason)
+		r.Reason, r.SentenceFR, r.SentenceEN, r.RemedyFR, r.RemedyEN = *p.Reason, code.French, code.English, code.RemedyFR, code.RemedyEN
+	}
+	return r
 }
 
 // outcome is nil for what others handed in.
