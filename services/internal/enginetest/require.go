@@ -15,10 +15,16 @@ import (
 // that name, so that a machine that should have everything shows everything.
 func Lacking(t testing.TB, name, why string) {
 	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("RELAIS_REQUIRE"), ","), name) {
+	if Required(name) {
 		t.Fatalf("RELAIS_REQUIRE names %s, but %s", name, why)
 	}
 	t.Skip("NOT SHOWN: " + why)
+}
+
+// Required says whether RELAIS_REQUIRE names what a test would need: what takes
+// long runs only then.
+func Required(name string) bool {
+	return slices.Contains(strings.Split(os.Getenv("RELAIS_REQUIRE"), ","), name)
 }
 
 // Program is the path of a tool's program, by the first of its names that is

@@ -10,6 +10,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -25,8 +27,8 @@ import (
 type Config struct {
 	// Root is the module's folder. Dir is where data, logs and programs go.
 	Root, Dir string
-	// Port is the first of some hundred ports that are taken on loopback, or at the
-	// address of each part where there is a network.
+	// Port is the first of a hundred ports that are taken on loopback, or at the
+	// address of each part where there is a network; 0 looks for free ones.
 	Port int
 	// Loopback does without a network though there could be one.
 	Loopback bool
@@ -58,6 +60,12 @@ func New(ctx context.Context, cfg Config) (*Cluster, error) {
 	c := &Cluster{cfg: cfg, sites: map[string]*Site{}, Clients: loopback("clients"), NoNetwork: errors.New("everything is on loopback")}
 	if _, err := makeFolder(cfg.Dir, "log"); err != nil {
 		return nil, err
+	}
+	if cfg.Port == 0 {
+		var err error
+		if c.cfg.Port, err = freePorts(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if !cfg.Loopback {
 		network, clients, err := newNetwork(ctx)
@@ -103,6 +111,32 @@ func (c *Cluster) Close() error {
 		problems = append(problems, unmount(dir))
 	}
 	return errors.Join(problems...)
+}
+
+// ports is how many a cluster takes.
+const ports = 100
+
+// freePorts finds as many ports in a row that nobody listens on, below those that
+// the system gives to whoever connects.
+func freePorts(ctx context.Context) (first int, err error) {
+	for range 50 {
+		first = 10_000 + ports*rand.IntN(200) //nolint:gosec // not a secret
+		if err = allFree(ctx, first); err == nil {
+			return first, nil
+		}
+	}
+	return 0, fmt.Errorf("no %d free ports in a row: give the first with --port: %w", ports, err)
+}
+
+func allFree(ctx context.Context, first int) error {
+	for port := first; port < first+ports; port++ {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			return err
+		}
+		_ = l.Close()
+	}
+	return nil
 }
 
 // Site is the place of a process, made when it is first asked for.

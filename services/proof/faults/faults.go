@@ -16,6 +16,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +83,7 @@ func Main(ctx context.Context, args []string, out, problems io.Writer) int {
 	fs.StringVar(&o.Dir, "dir", "", "folder for data and logs; without it a temporary one")
 	fs.BoolVar(&o.Keep, "keep", false, "keep data and logs though nothing differed")
 	fs.BoolVar(&o.Loopback, "loopback", false, "do without network namespaces: everything on 127.0.0.1")
-	fs.IntVar(&o.Port, "port", 20000, "the first of a hundred ports")
+	fs.IntVar(&o.Port, "port", 0, "the first of a hundred ports; 0 looks for free ones")
 	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(out, about)
 		fs.SetOutput(out)
@@ -153,8 +154,8 @@ func (o *Options) validate(rest []string) error {
 	if o.Rate < 1 || o.Rate > 10_000 {
 		bad("--rate %v: use 1 to 10000", o.Rate)
 	}
-	if o.Port < 1 || o.Port > 65_000 {
-		bad("--port %d: use 1 to 65000", o.Port)
+	if o.Port < 0 || o.Port > 65_000 {
+		bad("--port %d: use 1 to 65000, or 0", o.Port)
 	}
 	if o.Defect != "" && o.Programs != "" {
 		bad("--defect needs a build: give no --programs")
@@ -237,11 +238,14 @@ func (h *harness) build(ctx context.Context) error {
 	if h.plain, err = h.buildWith(ctx, "plain", commands); err != nil {
 		return err
 	}
-	if h.jumping, err = h.buildWith(ctx, "jumping", []string{timed}, "jumping-clock"); err != nil {
-		return err
+	tools := plug.Tools(h.Plugs)
+	if slices.Contains(tools, plug.JumpingClock) {
+		if h.jumping, err = h.buildWith(ctx, "jumping", []string{timed}, plug.JumpingClock); err != nil {
+			return err
+		}
 	}
-	if !h.Embedded {
-		h.old, err = h.buildWith(ctx, "old", []string{"ledger"}, "release-before", "deaf-owner")
+	if slices.Contains(tools, plug.DeafOwner) && !h.Embedded {
+		h.old, err = h.buildWith(ctx, "old", []string{"ledger"}, "release-before", plug.DeafOwner)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -34,7 +35,7 @@ func (h *harness) one(ctx context.Context, seed uint64) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	defer h.end(s)
+	defer h.end(ctx, s)
 	begun := time.Now()
 	l, err := load.Start(s.target, load.Config{Seed: seed, Rate: h.Rate})
 	if err != nil {
@@ -96,14 +97,18 @@ func (h *harness) start(ctx context.Context, seed uint64) (*subject, error) {
 }
 
 // end ends what start has started. What is left on the brokers goes.
-func (h *harness) end(s *subject) {
+func (h *harness) end(ctx context.Context, s *subject) {
 	if s.Hub != nil {
 		s.Hub.Stop()
+		if err := os.RemoveAll(s.Hub.Dir); err != nil {
+			h.say("the data of %s stay: %v", s.Hub.Dir, err)
+		}
 		return
 	}
 	s.Installation.Stop()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+	if ctx.Err() != nil {
+		return // the brokers end too
+	}
 	if err := h.cluster.DeleteTopics(ctx, s.prefix); err != nil {
 		h.say("the topics of %s stay: %v", s.prefix, err)
 	}
@@ -144,14 +149,14 @@ func (h *harness) pull(ctx context.Context, s *subject, seed uint64) (pulled []s
 			lanes[p.Engines] = append(lanes[p.Engines], p)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.Duration)
+	pulling, cancel := context.WithTimeout(ctx, h.Duration)
 	defer cancel()
 	var mu sync.Mutex
 	var both sync.WaitGroup
 	for _, engines := range []bool{false, true} {
 		own := rand.New(rand.NewPCG(seed, random.Uint64())) //nolint:gosec // as above
 		both.Go(func() {
-			for n := 0; len(lanes[engines]) > 0 && cluster.Sleep(ctx, time.Second+time.Duration(own.IntN(3000))*time.Millisecond); n++ {
+			for n := 0; len(lanes[engines]) > 0 && cluster.Sleep(pulling, time.Second+time.Duration(own.IntN(3000))*time.Millisecond); n++ {
 				p := lanes[engines][n%len(lanes[engines])]
 				if h.pullOne(ctx, s, p, own) {
 					mu.Lock()
@@ -161,12 +166,13 @@ func (h *harness) pull(ctx context.Context, s *subject, seed uint64) (pulled []s
 			}
 		})
 	}
-	<-ctx.Done()
+	<-pulling.Done()
 	both.Wait()
 	return pulled
 }
 
-// pullOne pulls a plug, and mends it though the time is over.
+// pullOne pulls a plug for as long as it should be, and mends it though the trial
+// was interrupted.
 func (h *harness) pullOne(ctx context.Context, s *subject, p plug.Plug, r *rand.Rand) bool {
 	what, hold, mend, err := p.Pull(ctx, &s.World, r)
 	switch {

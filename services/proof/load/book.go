@@ -47,6 +47,19 @@ type Book struct {
 
 func newBook() *Book { return &Book{events: map[string]*Event{}} }
 
+// BookOf is a book in which all of these were acknowledged.
+func BookOf(acknowledged ...Event) *Book {
+	b := newBook()
+	for _, e := range acknowledged {
+		b.Attempted(e)
+		b.acknowledge(b.events[e.ID], told{e.Place, e.Told, e.Sequence})
+	}
+	return b
+}
+
+// Attempted writes an attempt down that nobody has answered.
+func (b *Book) Attempted(e Event) { b.attempt(&e) }
+
 // attempt writes down that an event is about to be sent, once more or for the
 // first time.
 func (b *Book) attempt(e *Event) {

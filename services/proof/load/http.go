@@ -31,9 +31,13 @@ const (
 	outcomeWait = 6 * time.Second
 )
 
+// maxConnections bounds those to one door. Without it a door that hangs would be
+// given thousands.
+const maxConnections = 200
+
 func newHTTPClient(t Target) *httpClient {
 	return &httpClient{doors: t.Doors, client: &http.Client{Transport: &http.Transport{
-		DialContext: t.Dial, MaxIdleConnsPerHost: 64, IdleConnTimeout: 10 * time.Second,
+		DialContext: t.Dial, MaxIdleConnsPerHost: 64, MaxConnsPerHost: maxConnections, IdleConnTimeout: 10 * time.Second,
 	}}}
 }
 

@@ -39,7 +39,7 @@ type Config struct {
 }
 
 // maxWaiting bounds the events that wait to be acknowledged.
-const maxWaiting = 4000
+const maxWaiting = 1500
 
 // thinking is how many seconds' worth of dossiers are under way.
 const thinking = 2

@@ -99,7 +99,7 @@ func ends(w *World, r *rand.Rand) (a, b *cluster.Site) {
 	broker := func() *cluster.Site { return one(r, w.Cluster.Kafka).Site }
 	switch n := r.IntN(10); {
 	case n == 0:
-		return w.Cluster.Clients, one(r, w.Installation.Of("gateway")).Site
+		return w.Cluster.Clients, one(r, of(w, "gateway")).Site
 	case n == 1:
 		return w.Cluster.Clients, broker()
 	case n <= 3:

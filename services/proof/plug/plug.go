@@ -16,6 +16,12 @@ import (
 	"github.com/relais-fr/relais/services/proof/cluster"
 )
 
+// Test builds that plugs need.
+const (
+	JumpingClock = "jumping-clock"
+	DeafOwner    = "deaf-owner"
+)
+
 // World is what plugs are pulled on: services on real engines, or a hub with its
 // own.
 type World struct {
@@ -42,6 +48,8 @@ type Plug struct {
 	Engines bool
 	// Embedded says that it is one for a hub with engines of its own.
 	Embedded bool
+	// Tool is the test build that it needs, one of package defect's; "" for none.
+	Tool string
 	// for between and at most is how long it stays pulled.
 	least, most time.Duration
 	// why says why it cannot be pulled on this world; nil: always.
@@ -97,12 +105,12 @@ func All() []Plug {
 	return append(all,
 		Plug{
 			Name: "old-owner", About: "a ledger of the release before, which goes on writing after others took its partitions over",
-			least: 2 * time.Second, most: 4 * time.Second, why: needsOldOwner, pull: oldOwner,
+			Tool: DeafOwner, least: 14 * time.Second, most: 20 * time.Second, why: needsOldOwner, pull: oldOwner,
 		},
 		Plug{Name: "rebalance-storm", About: "members of the consumer groups that come and go", least: 12 * time.Second, most: 16 * time.Second, pull: storm},
 		Plug{
 			Name: "clock-jump", About: "the clock of a gateway jumps, by seconds or hours, forwards or backwards",
-			least: 4 * time.Second, most: 10 * time.Second, why: needsClock, pull: clockJump,
+			Tool: JumpingClock, least: 4 * time.Second, most: 10 * time.Second, why: needsClock, pull: clockJump,
 		},
 		Plug{Name: "kill-broker", About: "SIGKILL of a Kafka broker", Engines: true, least: 0, most: 10 * time.Second, pull: killBroker},
 		Plug{Name: "kill-leader", About: "SIGKILL of the broker that leads a partition of submitted or recorded", Engines: true, least: 0, most: 10 * time.Second, pull: killLeader},
@@ -117,7 +125,7 @@ func All() []Plug {
 		Plug{Name: "kill-hub-starting", About: "SIGKILL of the hub again and again while it starts", Embedded: true, pull: killStarting},
 		Plug{Name: "pause-hub", About: "SIGSTOP of the hub", Embedded: true, least: session + 2*time.Second, most: session + 4*time.Second, pull: pauseHub},
 		Plug{Name: "hub-full-disk", About: "the disk under the hub's data is full, or nearly", Embedded: true, least: 3 * time.Second, most: 6 * time.Second, why: needsDisk, pull: hubDisk},
-		Plug{Name: "hub-clock-jump", About: "the clock of the hub's gateway jumps", Embedded: true, least: 2 * time.Second, most: 6 * time.Second, why: needsClock, pull: clockJump},
+		Plug{Name: "hub-clock-jump", About: "the clock of the hub's gateway jumps", Embedded: true, Tool: JumpingClock, least: 2 * time.Second, most: 6 * time.Second, why: needsClock, pull: clockJump},
 	)
 }
 
@@ -137,6 +145,16 @@ func ByName(names ...string) ([]Plug, error) {
 		found = append(found, All()[i])
 	}
 	return found, errors.Join(problems...)
+}
+
+// Tools are the test builds that plugs need, each once.
+func Tools(plugs []Plug) (tools []string) {
+	for _, p := range plugs {
+		if p.Tool != "" && !slices.Contains(tools, p.Tool) {
+			tools = append(tools, p.Tool)
+		}
+	}
+	return tools
 }
 
 func runs(kind string) func(*World) error {

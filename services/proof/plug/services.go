@@ -15,9 +15,19 @@ import (
 
 func one[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
+// of are the processes of a kind that are an installation's own.
+func of(w *World, kind string) (list []*cluster.Process) {
+	for _, p := range w.Installation.Of(kind) {
+		if p.Name != OldOwner {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
 func killService(kind string) func(context.Context, *World, *rand.Rand) (string, Mend, error) {
 	return func(_ context.Context, w *World, r *rand.Rand) (string, Mend, error) {
-		p := one(r, w.Installation.Of(kind))
+		p := one(r, of(w, kind))
 		p.Kill()
 		return p.Name, func(context.Context) error { return p.Start() }, nil
 	}
@@ -25,7 +35,7 @@ func killService(kind string) func(context.Context, *World, *rand.Rand) (string,
 
 func pauseService(kind string) func(context.Context, *World, *rand.Rand) (string, Mend, error) {
 	return func(_ context.Context, w *World, r *rand.Rand) (string, Mend, error) {
-		p := one(r, w.Installation.Of(kind))
+		p := one(r, of(w, kind))
 		p.Pause()
 		return p.Name, func(context.Context) error { p.Resume(); return nil }, nil
 	}
@@ -35,45 +45,45 @@ func pauseService(kind string) func(context.Context, *World, *rand.Rand) (string
 const OldOwner = "ledger-3"
 
 // oldOwner starts one more ledger, which takes part as any other; when the group
-// gives its partitions to others, it goes on with them all the same.
+// gives its partitions to others, it goes on with them all the same. Another one
+// leaves and comes back meanwhile, so that partitions change hands.
 func oldOwner(ctx context.Context, w *World, r *rand.Rand) (string, Mend, error) {
-	var old *cluster.Process
-	for _, p := range w.Installation.Of("ledger") {
-		if p.Name == OldOwner {
-			old = p
-		}
-	}
-	var err error
-	if old == nil {
-		old, err = w.Installation.Add(ctx, "ledger", 3)
-	} else {
-		err = old.Start()
-	}
+	old, err := oldLedger(ctx, w)
 	if err != nil {
 		return OldOwner, nil, err
 	}
-	if err := w.Installation.AwaitReady(ctx, old, 30*time.Second); err != nil && ctx.Err() == nil {
-		return OldOwner + ", which was not ready in time", func(context.Context) error { old.Kill(); return nil }, nil
-	}
-	// Its partitions go to others and come back.
-	successor := w.Installation.Of("ledger")[r.IntN(2)]
-	for range 2 {
-		if !cluster.Sleep(ctx, time.Duration(1+r.IntN(3))*time.Second) {
-			break
+	other := one(r, of(w, "ledger"))
+	pauses := []time.Duration{3 + time.Duration(r.IntN(3)), time.Duration(r.IntN(5)), 2 + time.Duration(r.IntN(3)), time.Duration(r.IntN(5))}
+	changing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var hands sync.WaitGroup
+	hands.Go(func() {
+		for i, pause := range pauses {
+			if !cluster.Sleep(changing, pause*time.Second) {
+				return
+			}
+			if i%2 == 0 {
+				other.Kill()
+			} else {
+				_ = other.Start() // tried again when it is mended
+			}
 		}
-		successor.Kill()
-		if !cluster.Sleep(ctx, time.Duration(r.IntN(8))*time.Second) {
-			break
-		}
-		if err := successor.Start(); err != nil {
-			return OldOwner, nil, err
-		}
-	}
+	})
 	mend := func(context.Context) error {
+		stop()
+		hands.Wait()
 		old.Kill()
-		return successor.Start()
+		return other.Start()
 	}
-	return OldOwner + ", while " + successor.Name + " leaves and comes back", mend, nil
+	return OldOwner + ", while " + other.Name + " leaves and comes back", mend, nil
+}
+
+func oldLedger(ctx context.Context, w *World) (*cluster.Process, error) {
+	for _, p := range w.Installation.Of("ledger") {
+		if p.Name == OldOwner {
+			return p, p.Start()
+		}
+	}
+	return w.Installation.Add(ctx, "ledger", 3)
 }
 
 // storm has strangers join and leave the groups that share out partitions.
