@@ -110,9 +110,9 @@ func All() []Defect {
 			Name:   "ids-forgotten",
 			Clause: "A client's own retry is recognised by source and id, for as long as the dossier's state lives.",
 			Edits: []Edit{{
-				ledger + "outcome.go",
-				"		d.Seen = append(d.Seen, seen{Source: out.Fact.Source,",
-				"		_ = append(d.Seen, seen{Source: out.Fact.Source,",
+				ledger + "state.go",
+				"	d.Seen = append(d.Seen, s)\n}",
+				"	_ = append(d.Seen, s)\n}",
 			}},
 		},
 		{
@@ -137,11 +137,9 @@ func All() []Defect {
 			Name:   "router-commits-early",
 			Clause: "The router commits the pair after its copies are acknowledged.",
 			Edits: []Edit{{
-				router + "router.go",
-				"		copies, err := r.copyAll(ctx, batch.Records, seen)\n",
-				"		early := seen.Pair()\n		for _, record := range batch.Records {\n			n, _ := strconv.ParseInt(header(record, schemas.AttrSubmittedOffset), 10, 64)\n" +
-					"			early = broker.Pair{Next: record.Offset + 1, Highest: max(early.Highest, n)}\n		}\n" +
-					"		_ = claim.Commit(ctx, early.Next, early.String())\n		copies, err := r.copyAll(ctx, batch.Records, seen)\n",
+				router + "partition.go",
+				"		case at.Next < b.pair.Next:\n			b.pair = at\n",
+				"",
 			}},
 		},
 		{
