@@ -18,13 +18,15 @@ import (
 // topic (without the prefix) and partition, in order.
 type Logs map[string]map[int32][]*kgo.Record
 
-// Read reads topics from their beginning to where they end now.
-func Read(ctx context.Context, kafka func(...kgo.Opt) (*kgo.Client, error), prefix string, topics []string) (Logs, error) {
+// Read reads the topics of an installation that accounts are made up of (what is
+// submitted, recorded, and written for recipients) from their beginning to where
+// they end now.
+func Read(ctx context.Context, kafka func(...kgo.Opt) (*kgo.Client, error), prefix string) (Logs, error) {
 	client, err := kafka()
 	if err != nil {
 		return nil, err
 	}
-	ends, err := endsOf(ctx, client, topics)
+	ends, err := endsOf(ctx, client, prefix)
 	client.Close()
 	if err != nil {
 		return nil, err
@@ -72,20 +74,17 @@ func Read(ctx context.Context, kafka func(...kgo.Opt) (*kgo.Client, error), pref
 }
 
 // endsOf asks for the offset after the last record of each partition.
-func endsOf(ctx context.Context, client *kgo.Client, topics []string) (map[string]map[int32]int64, error) {
-	about := kmsg.NewPtrMetadataRequest()
-	about.Topics = []kmsg.MetadataRequestTopic{}
-	for _, topic := range topics {
-		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(topic)
-		about.Topics = append(about.Topics, t)
-	}
-	known, err := about.RequestWith(ctx, client)
+func endsOf(ctx context.Context, client *kgo.Client, prefix string) (map[string]map[int32]int64, error) {
+	known, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, client)
 	if err != nil {
 		return nil, err
 	}
 	ask := kmsg.NewPtrListOffsetsRequest()
 	for _, t := range known.Topics {
+		name, ours := strings.CutPrefix(*t.Topic, prefix+".")
+		if !ours || name != "submitted" && name != "recorded" && !strings.HasPrefix(name, "to.") {
+			continue
+		}
 		of := kmsg.NewListOffsetsRequestTopic()
 		of.Topic = *t.Topic
 		for _, p := range t.Partitions {

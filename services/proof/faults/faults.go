@@ -303,15 +303,16 @@ func (h *harness) prepare(ctx context.Context) error {
 func (h *harness) seeds(ctx context.Context) (clean bool, err error) {
 	clean = true
 	for n := range uint64(h.Seeds) {
-		r, err := h.one(ctx, h.Seed+n)
-		if err != nil {
-			return false, fmt.Errorf("seed %d: %w", h.Seed+n, err)
+		var r result
+		if r, err = h.one(ctx, h.Seed+n); err != nil {
+			clean, err = false, fmt.Errorf("seed %d: %w", h.Seed+n, err)
+			break
 		}
 		h.results = append(h.results, r)
 		clean = clean && r.Clean()
 	}
 	h.table()
-	return clean, nil
+	return clean, err
 }
 
 // result is what came of a seed.

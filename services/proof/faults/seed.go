@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/relais-fr/relais/services/proof/account"
 	"github.com/relais-fr/relais/services/proof/cluster"
 	"github.com/relais-fr/relais/services/proof/load"
@@ -220,15 +218,7 @@ func (h *harness) settle(ctx context.Context, s *subject, l *load.Load) (*accoun
 func (h *harness) compare(ctx context.Context, s *subject, book *load.Book) (*account.Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	kafka := func(opts ...kgo.Opt) (*kgo.Client, error) { return s.target.Kafka(opts...) }
-	topics := []string{"submitted", "recorded", "to.offices"}
-	for _, id := range load.Operators() {
-		topics = append(topics, "to."+id)
-	}
-	for i, topic := range topics {
-		topics[i] = s.prefix + "." + topic
-	}
-	logs, err := account.Read(ctx, kafka, s.prefix, topics)
+	logs, err := account.Read(ctx, s.target.Kafka, s.prefix)
 	if err != nil {
 		return nil, err
 	}
