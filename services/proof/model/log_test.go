@@ -1,0 +1,274 @@
+package model
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// The answers of a broker that the model gives.
+const (
+	codeOutOfRange  = 1
+	codeUnknown     = 3
+	codeTooLarge    = 10
+	codeIllegal     = 22
+	codeRebalance   = 27
+	codePolicy      = 44
+	brokerHost      = "127.0.0.1"
+	brokerPort      = 9092
+	noOffset        = -1
+	timestampLatest = -1
+)
+
+// kafka is a log and a coordinator behind Kafka's protocol: as much of a broker
+// as the services ask of one, and nothing that costs time.
+type kafka struct {
+	world *world
+
+	mu     sync.Mutex
+	topics map[string][]*partition
+	groups map[string]*group
+}
+
+// partition is a log of batches as they were produced.
+type partition struct {
+	batches []batch
+	next    int64
+	grown   chan struct{}
+}
+
+type batch struct {
+	last int64
+	data []byte
+}
+
+func newKafka(w *world, topics map[string]int) *kafka {
+	k := &kafka{world: w, topics: map[string][]*partition{}, groups: map[string]*group{}}
+	for name, n := range topics {
+		for range n {
+			k.topics[name] = append(k.topics[name], &partition{grown: make(chan struct{})})
+		}
+	}
+	return k
+}
+
+// serve answers what comes on a connection of the actor's.
+func (k *kafka) serve(a *actor, c net.Conn) {
+	defer c.Close() //nolint:errcheck // a pipe
+	var head [4]byte
+	for {
+		if _, err := io.ReadFull(c, head[:]); err != nil {
+			return
+		}
+		body := make([]byte, binary.BigEndian.Uint32(head[:]))
+		if _, err := io.ReadFull(c, body); err != nil {
+			return
+		}
+		req := kmsg.RequestForKey(int16(binary.BigEndian.Uint16(body)))
+		req.SetVersion(int16(binary.BigEndian.Uint16(body[2:])))
+		skip := 10 + max(int(int16(binary.BigEndian.Uint16(body[8:]))), 0)
+		if err := req.ReadFrom(body[skip:]); err != nil {
+			panic(err) // a client library that cannot write its own protocol
+		}
+		resp := k.answer(a, req)
+		if resp == nil {
+			return
+		}
+		resp.SetVersion(req.GetVersion())
+		out := append(make([]byte, 4, 256), body[4:8]...)
+		out = resp.AppendTo(out)
+		binary.BigEndian.PutUint32(out, uint32(len(out)-4))
+		if _, err := c.Write(out); err != nil {
+			return
+		}
+	}
+}
+
+// answer does what is asked; nil ends the connection without an answer.
+func (k *kafka) answer(a *actor, req kmsg.Request) kmsg.Response {
+	if !atOnce[kmsg.Key(req.Key())] && !a.reach("kafka", kmsg.NameForKey(req.Key())) {
+		return nil
+	}
+	switch req := req.(type) {
+	case *kmsg.ProduceRequest:
+		return k.produce(a, req)
+	case *kmsg.FetchRequest:
+		return k.fetch(a, req)
+	case *kmsg.ApiVersionsRequest:
+		return versions(req)
+	case *kmsg.MetadataRequest:
+		return k.metadata(req)
+	case *kmsg.ListOffsetsRequest:
+		return k.listOffsets(req)
+	}
+	return k.coordinate(a, req)
+}
+
+// atOnce are answered in no time: members of a group send them on one connection
+// that they share under a mutex, and time stands still while anybody waits for one.
+var atOnce = map[kmsg.Key]bool{
+	kmsg.ApiVersions: true, kmsg.Metadata: true, kmsg.FindCoordinator: true, kmsg.JoinGroup: true, kmsg.SyncGroup: true,
+	kmsg.Heartbeat: true, kmsg.LeaveGroup: true,
+}
+
+// supported are the newest versions that the model speaks: the last before the
+// flexible ones.
+var supported = map[kmsg.Key]int16{
+	kmsg.Produce: 7, kmsg.Fetch: 11, kmsg.ListOffsets: 5, kmsg.Metadata: 8, kmsg.OffsetCommit: 7, kmsg.OffsetFetch: 5,
+	kmsg.FindCoordinator: 2, kmsg.JoinGroup: 5, kmsg.Heartbeat: 3, kmsg.LeaveGroup: 3, kmsg.SyncGroup: 3, kmsg.ApiVersions: 2,
+}
+
+func versions(req *kmsg.ApiVersionsRequest) kmsg.Response {
+	resp := req.ResponseKind().(*kmsg.ApiVersionsResponse)
+	for key, newest := range supported {
+		k := kmsg.NewApiVersionsResponseApiKey()
+		k.ApiKey, k.MaxVersion = key.Int16(), newest
+		resp.ApiKeys = append(resp.ApiKeys, k)
+	}
+	return resp
+}
+
+func (k *kafka) metadata(req *kmsg.MetadataRequest) kmsg.Response {
+	resp := req.ResponseKind().(*kmsg.MetadataResponse)
+	b := kmsg.NewMetadataResponseBroker()
+	b.NodeID, b.Host, b.Port = 1, brokerHost, brokerPort
+	resp.Brokers, resp.ControllerID = append(resp.Brokers, b), 1
+	var names []string
+	for _, t := range req.Topics {
+		names = append(names, *t.Topic)
+	}
+	if req.Topics == nil {
+		for name := range k.topics {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		t := kmsg.NewMetadataResponseTopic()
+		t.Topic = &name
+		if k.topics[name] == nil {
+			t.ErrorCode = codeUnknown
+		}
+		for i := range k.topics[name] {
+			p := kmsg.NewMetadataResponseTopicPartition()
+			p.Partition, p.Leader, p.Replicas, p.ISR = int32(i), 1, []int32{1}, []int32{1}
+			t.Partitions = append(t.Partitions, p)
+		}
+		resp.Topics = append(resp.Topics, t)
+	}
+	return resp
+}
+
+func (k *kafka) listOffsets(req *kmsg.ListOffsetsRequest) kmsg.Response {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	resp := req.ResponseKind().(*kmsg.ListOffsetsResponse)
+	for _, asked := range req.Topics {
+		t := kmsg.NewListOffsetsResponseTopic()
+		t.Topic = asked.Topic
+		for _, part := range asked.Partitions {
+			p := kmsg.NewListOffsetsResponseTopicPartition()
+			p.Partition, p.Timestamp, p.Offset = part.Partition, noOffset, 0
+			if part.Timestamp == timestampLatest {
+				p.Offset = k.topics[asked.Topic][part.Partition].next
+			}
+			t.Partitions = append(t.Partitions, p)
+		}
+		resp.Topics = append(resp.Topics, t)
+	}
+	return resp
+}
+
+// produce appends a batch, or lets it go wrong as the schedule has it.
+func (k *kafka) produce(a *actor, req *kmsg.ProduceRequest) kmsg.Response {
+	topic, part := req.Topics[0].Topic, req.Topics[0].Partitions[0]
+	data := bytes.Clone(part.Records)
+	resp := req.ResponseKind().(*kmsg.ProduceResponse)
+	t := kmsg.NewProduceResponseTopic()
+	t.Topic = topic
+	p := kmsg.NewProduceResponseTopicPartition()
+	p.Partition, p.LogAppendTime, p.LogStartOffset = part.Partition, noOffset, 0
+	fate := a.produceFate(topic, data)
+	a.tell("produce", "%s %s/%d: %s", summary(data), topic, part.Partition, fate)
+	switch fate {
+	case fateRefused:
+		p.ErrorCode = codeTooLarge
+		if topic == topicSubmitted {
+			p.ErrorCode = codePolicy // the gateway hands it in again as it is
+		}
+	case fateDropped:
+		return nil
+	case fateLate:
+		k.world.later(a.between(50*time.Millisecond, 15*time.Second), func() {
+			base := k.append(topic, part.Partition, data)
+			a.tell("arrive", "%s %s/%d: late, at %d", summary(data), topic, part.Partition, base)
+		})
+		if a.chance(2) {
+			return nil
+		}
+		a.wait(11 * time.Second) // longer than the client's patience
+		return nil
+	default:
+		p.BaseOffset = k.append(topic, part.Partition, data)
+		a.tell("append", "%s/%d at %d", topic, part.Partition, p.BaseOffset)
+		if fate == fateLost {
+			return nil
+		}
+	}
+	t.Partitions = append(t.Partitions, p)
+	resp.Topics = append(resp.Topics, t)
+	return resp
+}
+
+func (k *kafka) append(topic string, part int32, data []byte) (base int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.topics[topic][part]
+	base = p.next
+	binary.BigEndian.PutUint64(data, uint64(base))
+	p.next += int64(binary.BigEndian.Uint32(data[23:])) + 1
+	p.batches = append(p.batches, batch{p.next - 1, data})
+	close(p.grown)
+	p.grown = make(chan struct{})
+	return base
+}
+
+func (k *kafka) fetch(a *actor, req *kmsg.FetchRequest) kmsg.Response {
+	topic, asked := req.Topics[0].Topic, req.Topics[0].Partitions[0]
+	resp := req.ResponseKind().(*kmsg.FetchResponse)
+	t := kmsg.NewFetchResponseTopic()
+	t.Topic = topic
+	patience := time.After(time.Duration(req.MaxWaitMillis) * time.Millisecond)
+	for {
+		k.mu.Lock()
+		from := k.topics[topic][asked.Partition]
+		p := kmsg.NewFetchResponseTopicPartition()
+		p.Partition, p.HighWatermark, p.LastStableOffset, p.LogStartOffset = asked.Partition, from.next, from.next, 0
+		if asked.FetchOffset > from.next {
+			p.ErrorCode = codeOutOfRange
+		}
+		for _, b := range from.batches {
+			if b.last >= asked.FetchOffset {
+				p.RecordBatches = append(p.RecordBatches, b.data...)
+			}
+		}
+		grown := from.grown
+		k.mu.Unlock()
+		if p.ErrorCode == 0 && len(p.RecordBatches) == 0 {
+			select {
+			case <-grown:
+				continue
+			case <-a.died:
+				return nil
+			case <-patience:
+			}
+		}
+		t.Partitions = append(t.Partitions, p)
+		resp.Topics = append(resp.Topics, t)
+		return resp
+	}
+}

@@ -1,0 +1,231 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/relais-fr/relais/services"
+	"github.com/relais-fr/relais/services/gateway"
+	"github.com/relais-fr/relais/services/inbox"
+	"github.com/relais-fr/relais/services/internal/auth"
+	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/config"
+	"github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/enginetest"
+	"github.com/relais-fr/relais/services/internal/store"
+	"github.com/relais-fr/relais/services/ledger"
+	"github.com/relais-fr/relais/services/router"
+)
+
+// partitions is N. Dossiers share one, and some do not.
+const partitions = 2
+
+const (
+	topicSubmitted = "relais.submitted"
+	topicRecorded  = "relais.recorded"
+	topicToOffices = "relais.to.offices"
+)
+
+var operators = []string{"cnaf", "msa"}
+
+func topics() map[string]int {
+	all := map[string]int{
+		topicSubmitted: partitions, topicRecorded: partitions, topicToOffices: partitions, "relais.from.offices": partitions,
+		"relais.from.hub": 1, "relais.to.hub": 1, "relais.deliveries": partitions, "relais.quarantine": 1, "relais.directory": 1,
+	}
+	for _, id := range operators {
+		all["relais.from."+id], all["relais.to."+id] = 1, partitions
+	}
+	return all
+}
+
+// world is a hub of several processes on engines of its own.
+type world struct {
+	seed    uint64
+	weather weather
+	// storm is whether faults happen.
+	storm  atomic.Bool
+	kafka  *kafka
+	memory *memory
+	story  story
+	// refuses says which produces the broker refuses for good, whatever the
+	// weather; nil for none.
+	refuses func(topic string, data []byte) bool
+
+	underWay  atomic.Int64 // produces that will arrive
+	processes sync.WaitGroup
+	stop      context.CancelFunc
+	ctx       context.Context
+
+	mu       sync.Mutex
+	refused  map[string]bool // places whose outcome was refused
+	problems []string
+}
+
+func newWorld(seed uint64) *world {
+	w := &world{seed: seed, refused: map[string]bool{}}
+	w.story.begun = time.Now()
+	w.kafka, w.memory = newKafka(w, topics()), newMemory(w)
+	w.ctx, w.stop = context.WithCancel(context.Background())
+	return w
+}
+
+// end stops all processes and waits for them.
+func (w *world) end() {
+	w.stop()
+	w.processes.Wait()
+	w.memory.server.Close()
+}
+
+// later does f after d, storm or not.
+func (w *world) later(d time.Duration, f func()) {
+	w.underWay.Add(1)
+	w.processes.Go(func() {
+		<-time.After(d)
+		f()
+		w.underWay.Add(-1)
+	})
+}
+
+func (w *world) problem(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.problems = append(w.problems, fmt.Sprintf(format, args...))
+}
+
+func (w *world) markRefused(data []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range read(data) {
+		w.refused[r.place()] = true
+	}
+}
+
+// slot is a process that is started again whenever it ends.
+type slot struct {
+	world *world
+	kind  string
+	name  string
+
+	mu  sync.Mutex
+	now *actor
+}
+
+func (s *slot) actor() *actor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+// start keeps a process of that kind alive until the world ends.
+func (w *world) start(kind string, n int) *slot {
+	s := &slot{world: w, kind: kind, name: fmt.Sprintf("%s-%d", kind, n)}
+	s.now = w.newActor(s.name + ".0")
+	w.processes.Go(func() {
+		for life := 1; w.ctx.Err() == nil; life++ {
+			a := s.actor()
+			if err := s.live(a); err != nil {
+				a.tell("end", "%v", err)
+			}
+			a.kill()
+			w.kafka.vacate(a)
+			s.mu.Lock()
+			s.now = w.newActor(fmt.Sprintf("%s.%d", s.name, life))
+			s.mu.Unlock()
+			pause(w.ctx, a.between(50*time.Millisecond, 2*time.Second))
+		}
+	})
+	return s
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// live is one life of a process.
+func (s *slot) live(a *actor) error {
+	w := s.world
+	b, err := broker.New(broker.Config{Brokers: []string{"127.0.0.1:9092"}, Dial: a.dial, DrainTimeout: time.Second})
+	if err != nil {
+		return err
+	}
+	defer b.Close() //nolint:errcheck // it never fails
+	client := w.memory.client(a)
+	defer client.Close() //nolint:errcheck // it is a fake's
+	service, err := newService(s.kind, b, store.New(store.Config{Client: client}))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(w.ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-a.died:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	a.tell("start", "as %s", s.kind)
+	err = service.Run(ctx)
+	var broken *ledger.IntegrityError
+	if errors.As(err, &broken) {
+		w.problem("%s found the logs at odds: %v", a.name, err)
+	}
+	return err
+}
+
+// directoryRecords is who takes part.
+var directoryRecords = sync.OnceValue(func() (records []directory.Record) {
+	add := func(r directory.Record, err error) {
+		if err != nil {
+			panic(err)
+		}
+		records = append(records, r)
+	}
+	for _, id := range operators {
+		add(directory.Participant{ID: id, Name: id, Role: directory.RoleOperator}.Record())
+	}
+	for _, id := range offices {
+		add(directory.Office{ID: id, Name: id, Department: "56"}.Record())
+	}
+	add(directory.Service{Code: service, Operators: operators}.Record())
+	add(directory.Setting{Name: directory.SettingRules, Value: "1"}.Record())
+	add(directory.Setting{Name: directory.SettingPartitions, Value: strconv.Itoa(partitions)}.Record())
+	return records
+})
+
+func newService(kind string, b *broker.Broker, st *store.Store) (services.Service, error) {
+	settings := config.Default("127.0.0.1:0")
+	settings.Partitions = partitions
+	view, err := directory.NewViewOf(directoryRecords()...)
+	if err != nil {
+		return nil, err
+	}
+	host := services.Host{
+		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Broker: b, Store: st, HTTP: http.NewServeMux(),
+		Ready: services.NewReadiness(), Directory: view, Schemas: enginetest.Schemas{}, Auth: &auth.Auth{}, Settings: settings,
+	}
+	switch kind {
+	case "gateway":
+		return gateway.New(host)
+	case "ledger":
+		return ledger.New(host)
+	case "router":
+		return router.New(host)
+	case "inbox":
+		return inbox.New(host)
+	}
+	return nil, fmt.Errorf("no service %q", kind)
+}
