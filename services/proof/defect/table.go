@@ -65,14 +65,12 @@ func All() []Defect {
 			Clause: "On a mismatch nothing is written, and memory is dropped.",
 			Edits: []Edit{{
 				ledger + "owner.go",
-				"	fromBeginning bool\n}",
-				"	fromBeginning bool\n	kept          map[string]*dossier\n}",
+				"	o.memory = newMemory()\n",
+				"	if o.memory == nil {\n		o.memory = newMemory()\n	}\n",
 			}, {
-				ledger + "batch.go",
-				"	for i, key := range keys {\n		if dossiers[key], err",
-				"	if o.kept == nil {\n		o.kept = dossiers\n	}\n	for i, key := range keys {\n" +
-					"		if d := o.kept[key]; d != nil {\n			dossiers[key] = d\n			continue\n		}\n		defer func() { o.kept[key] = dossiers[key] }()\n" +
-					"		if dossiers[key], err",
+				ledger + "owner.go",
+				"o.fromBeginning, o.memory = store.Position{}, -1, true, newMemory()",
+				"o.fromBeginning = store.Position{}, -1, true",
 			}},
 		},
 		{

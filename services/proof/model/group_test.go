@@ -1,6 +1,7 @@
 package model
 
 import (
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -190,9 +191,14 @@ func (k *kafka) offsets(req *kmsg.OffsetFetchRequest) kmsg.Response {
 	return resp
 }
 
-// committed is what a group has committed for a partition; 0 for nothing.
+// committed is what a group has committed for a partition; 0 for nothing, or while
+// the commit names somebody who is further behind, as the router's does.
 func (k *kafka) committed(groupName, topic string, part int) int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.group(groupName).commits[topic][int32(part)].Offset
+	c := k.group(groupName).commits[topic][int32(part)]
+	if c.Metadata != nil && strings.Contains(*c.Metadata, " ") {
+		return 0
+	}
+	return c.Offset
 }
