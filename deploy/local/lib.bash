@@ -5,9 +5,9 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034 # for those who source this
 ROOT=$(cd "$HERE/../.." && pwd)
 DATA=${RELAIS_LOCAL:-relais-local}
-# The eight services; the port of each is the base port and its place here.
+# The nine services; the port of each is the base port and its place here.
 # shellcheck disable=SC2034
-SERVICES=(gateway registry inbox directory courier ledger router clock)
+SERVICES=(gateway registry inbox directory courier ledger router clock observatory)
 
 die() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2
