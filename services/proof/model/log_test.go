@@ -105,6 +105,10 @@ func (k *kafka) answer(a *actor, req kmsg.Request) kmsg.Response {
 		return k.metadata(req)
 	case *kmsg.ListOffsetsRequest:
 		return k.listOffsets(req)
+	case *kmsg.ListGroupsRequest:
+		return req.ResponseKind() // recipients here read without a group
+	case *kmsg.DescribeConfigsRequest:
+		return describe(req)
 	}
 	return k.coordinate(a, req)
 }
@@ -120,7 +124,7 @@ var atOnce = map[kmsg.Key]bool{
 // flexible ones.
 var supported = map[kmsg.Key]int16{
 	kmsg.Produce: 7, kmsg.Fetch: 11, kmsg.ListOffsets: 5, kmsg.Metadata: 8, kmsg.OffsetCommit: 7, kmsg.OffsetFetch: 5,
-	kmsg.FindCoordinator: 2, kmsg.JoinGroup: 5, kmsg.Heartbeat: 3, kmsg.LeaveGroup: 3, kmsg.SyncGroup: 3, kmsg.ApiVersions: 2,
+	kmsg.ListGroups: 2, kmsg.DescribeConfigs: 2, kmsg.FindCoordinator: 2, kmsg.JoinGroup: 5, kmsg.Heartbeat: 3, kmsg.LeaveGroup: 3, kmsg.SyncGroup: 3, kmsg.ApiVersions: 2,
 }
 
 func versions(req *kmsg.ApiVersionsRequest) kmsg.Response {
@@ -129,6 +133,20 @@ func versions(req *kmsg.ApiVersionsRequest) kmsg.Response {
 		k := kmsg.NewApiVersionsResponseApiKey()
 		k.ApiKey, k.MaxVersion = key.Int16(), newest
 		resp.ApiKeys = append(resp.ApiKeys, k)
+	}
+	return resp
+}
+
+// describe tells that every topic keeps what it has.
+func describe(req *kmsg.DescribeConfigsRequest) kmsg.Response {
+	resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
+	for _, asked := range req.Resources {
+		r := kmsg.NewDescribeConfigsResponseResource()
+		r.ResourceType, r.ResourceName = asked.ResourceType, asked.ResourceName
+		c := kmsg.NewDescribeConfigsResponseResourceConfig()
+		c.Name, c.Value = "retention.ms", kmsg.StringPtr("-1")
+		r.Configs = append(r.Configs, c)
+		resp.Resources = append(resp.Resources, r)
 	}
 	return resp
 }
