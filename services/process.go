@@ -131,7 +131,7 @@ func (p *Process) Prepare(ctx context.Context) error {
 
 const (
 	// prepareLimit is how long a process waits for its engines when it starts.
-	prepareLimit = time.Minute
+	prepareLimit = 30 * time.Second
 	preparePause = time.Second
 )
 
