@@ -311,7 +311,9 @@ func (h *harness) seeds(ctx context.Context) (clean bool, err error) {
 		h.results = append(h.results, r)
 		clean = clean && r.Clean()
 	}
-	h.table()
+	if len(h.results) > 0 {
+		h.table()
+	}
 	return clean, err
 }
 

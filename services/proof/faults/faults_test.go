@@ -36,8 +36,8 @@ func TestAHubThatIsKilledAgainAndAgainLosesNothing(t *testing.T) {
 
 func TestADefectPutInOnPurposeIsCaught(t *testing.T) {
 	t.Parallel()
-	// Ids that are forgotten make a fact of every repeat, and a hub that is killed
-	// makes clients repeat.
+	// Ids that are forgotten make a fact or a refusal of every repeat, and some
+	// clients repeat themselves.
 	code, out := said(t.Context(), "--embedded", "--seed", "4", "--duration", "8s", "--quiet", "10s", "--rate", "200",
 		"--plugs", "kill-hub", "--defect", "ids-forgotten", "--dir", t.TempDir())
 	if code != 1 || !strings.Contains(out, "doubled") || !strings.Contains(out, "IT DIFFERS") {

@@ -120,6 +120,10 @@ func (l *Load) Close() {
 	l.http.close()
 }
 
+// forgetful is how seldom a client hands in again what was acknowledged: one event
+// in so many.
+const forgetful = 40
+
 // arrive lets events come into being, at the rate, however long the hub takes.
 func (l *Load) arrive(ctx context.Context) {
 	begun, made := time.Now(), 0
@@ -171,6 +175,11 @@ func (l *Load) handIn(d *dossier) {
 		switch {
 		case err == nil:
 			l.Book.acknowledge(e, t)
+			if rand.N(forgetful) == 0 {
+				// It crashed before it wrote the answer down, and hands in again.
+				l.Book.attempt(e)
+				_, _ = l.send(e)
+			}
 			l.goOn(d, e)
 			return
 		case errors.As(err, &surprise):
