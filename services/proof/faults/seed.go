@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -140,13 +141,7 @@ func (h *harness) supervise(ctx context.Context, s *subject) {
 // pulled, once all are mended.
 func (h *harness) pull(ctx context.Context, s *subject, seed uint64) (pulled []string) {
 	random := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a schedule that can be had again
-	lanes := map[bool][]plug.Plug{}
-	for _, i := range random.Perm(len(h.Plugs)) {
-		p := h.Plugs[i]
-		if p.Why(&s.World) == nil {
-			lanes[p.Engines] = append(lanes[p.Engines], p)
-		}
-	}
+	lanes := h.lanes(s, seed)
 	pulling, cancel := context.WithTimeout(ctx, h.Duration)
 	defer cancel()
 	var mu sync.Mutex
@@ -167,6 +162,32 @@ func (h *harness) pull(ctx context.Context, s *subject, seed uint64) (pulled []s
 	<-pulling.Done()
 	both.Wait()
 	return pulled
+}
+
+// turns is how many seeds in a row share one order of plugs, and stride how many
+// plugs further on each begins than the one before: so that some seeds together
+// pull all.
+const (
+	turns  = 50
+	stride = 5
+)
+
+// lanes are the plugs that can be pulled here, in the order of a seed, apart by
+// whether they break engines.
+func (h *harness) lanes(s *subject, seed uint64) map[bool][]plug.Plug {
+	order := rand.New(rand.NewPCG(seed/turns, 3)) //nolint:gosec // a schedule that can be had again
+	lanes := map[bool][]plug.Plug{}
+	for _, i := range order.Perm(len(h.Plugs)) {
+		if p := h.Plugs[i]; p.Why(&s.World) == nil {
+			lanes[p.Engines] = append(lanes[p.Engines], p)
+		}
+	}
+	for engines, list := range lanes {
+		if n := int(seed%turns) * stride % len(list); n > 0 {
+			lanes[engines] = append(slices.Clone(list[n:]), list[:n]...)
+		}
+	}
+	return lanes
 }
 
 // pullOne pulls a plug for as long as it should be, and mends it though the trial
