@@ -99,8 +99,14 @@ func plainHeaders(e Event, headers []Header) (n int, ok bool) {
 		moment = e.Time.AppendFormat(moment, time.RFC3339Nano)
 	}
 	for _, want := range [...]struct{ key, value string }{
-		{contentTypeHeader, e.DataContentType}, {"ce_specversion", "1.0"}, {"ce_id", e.ID}, {"ce_source", e.Source}, {"ce_type", e.Type},
-		{"ce_subject", e.Subject}, {"ce_time", string(moment)}, {"ce_dataschema", e.DataSchema},
+		{contentTypeHeader, e.DataContentType},
+		{"ce_specversion", "1.0"},
+		{"ce_id", e.ID},
+		{"ce_source", e.Source},
+		{"ce_type", e.Type},
+		{"ce_subject", e.Subject},
+		{"ce_time", string(moment)},
+		{"ce_dataschema", e.DataSchema},
 	} {
 		if want.value == "" {
 			continue

@@ -244,8 +244,11 @@ func TestStampedHeadersAreThoseOfTheStampedEvent(t *testing.T) {
 	changed := func(change func(h []Header) []Header) []Header { return change(slices.Clone(written)) }
 	at := func(key string) int { return slices.IndexFunc(written, func(h Header) bool { return h.Key == key }) }
 	stamps := []Header{
-		{Key: HeaderKey(AttrLate)}, {Key: HeaderKey(AttrParties), Value: []byte("cnaf")}, {Key: HeaderKey(AttrReceivedTime), Value: []byte("later")},
-		{Key: HeaderKey(AttrSequence), Value: []byte("0000000001")}, {Key: HeaderKey("zzz"), Value: []byte("beyond")},
+		{Key: HeaderKey(AttrLate)},
+		{Key: HeaderKey(AttrParties), Value: []byte("cnaf")},
+		{Key: HeaderKey(AttrReceivedTime), Value: []byte("later")},
+		{Key: HeaderKey(AttrSequence), Value: []byte("0000000001")},
+		{Key: HeaderKey("zzz"), Value: []byte("beyond")},
 	}
 	for name, from := range map[string][]Header{
 		"as we write them":        written,

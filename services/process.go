@@ -105,18 +105,18 @@ func (p *Process) Ready() bool {
 func (p *Process) Prepare(ctx context.Context) error {
 	reach, cancel := context.WithTimeout(ctx, prepareLimit)
 	defer cancel()
-	if err := p.persist(reach, "the broker does not answer yet", p.Broker.Ping); err != nil {
+	if err := p.persist(reach, "the broker to answer", p.Broker.Ping); err != nil {
 		return fmt.Errorf("the broker at %v does not answer (%w): start it, or give its address with --brokers", p.engines.Brokers, err)
 	}
 	if p.engines.Redis != nil {
-		if err := p.persist(reach, "the store does not answer yet", func(ctx context.Context) error { return p.engines.Redis.Ping(ctx).Err() }); err != nil {
+		if err := p.persist(reach, "the store to answer", func(ctx context.Context) error { return p.engines.Redis.Ping(ctx).Err() }); err != nil {
 			return fmt.Errorf("the store does not answer (%w): start Redis, or give its address with --redis", err)
 		}
 	}
 	// A cluster answers before all its brokers have joined, and has then too few for
 	// the copies that a topic is to have.
 	var final error
-	err := p.persist(reach, "not all brokers have joined yet", func(context.Context) error {
+	err := p.persist(reach, "all brokers to join", func(context.Context) error {
 		final = nil
 		err := p.Broker.EnsureTopics(ctx, HubTopics(p.Settings)...)
 		var refused *broker.RefusedError
@@ -144,7 +144,7 @@ func (p *Process) persist(ctx context.Context, waiting string, try func(context.
 			return err
 		}
 		if tries%5 == 0 {
-			p.Log.WarnContext(ctx, waiting, telemetry.KeyError, err)
+			p.Log.WarnContext(ctx, "waiting at the start", "for", waiting, telemetry.KeyError, err)
 		}
 		t := time.NewTimer(preparePause)
 		select {

@@ -71,7 +71,7 @@ func (v *verification) run(_ context.Context, c *call) error {
 	if len(v.logs) == 0 && len(c.args) == 0 {
 		return usage("give the log with --log, or statements, or both")
 	}
-	if err := v.read(c.args); err != nil {
+	if err := v.read(c.args); err != nil { //nolint:contextcheck // files are read, and schemas that are at hand
 		return err
 	}
 	if len(v.statements) == 0 {

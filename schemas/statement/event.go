@@ -3,7 +3,6 @@ package statement
 import (
 	"crypto/sha256"
 	"encoding/hex"
-
 	"strconv"
 
 	"github.com/relais-fr/relais/schemas"

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -63,9 +64,7 @@ func (h *halted) all() map[int]*haltedPartition {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := make(map[int]*haltedPartition, len(h.partitions))
-	for n, p := range h.partitions {
-		all[n] = p
-	}
+	maps.Copy(all, h.partitions)
 	return all
 }
 
@@ -88,7 +87,7 @@ func (o *owner) halt(ctx context.Context, part string, broken *IntegrityError) {
 			return
 		case ask := <-waiting.asks:
 			// The caller may go away; the generation may end.
-			done, stop := context.WithCancel(ctx)
+			done, stop := context.WithCancel(ctx) //nolint:contextcheck // it ends with either
 			unhook := context.AfterFunc(ask.ctx, stop)
 			r, err := o.repaired(done, part, ask.do)
 			unhook()

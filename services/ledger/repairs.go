@@ -35,7 +35,7 @@ func (l *Ledger) serveRepairs(w http.ResponseWriter, r *http.Request) {
 	}
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&asked); err != nil && err != io.EOF { //nolint:errorlint // Decode returns it bare
+	if err := decoder.Decode(&asked); err != nil && err != io.EOF {
 		problem.Write(w, problem.New(schemas.ReasonMalformed, `The body is JSON such as {"partition": 3, "yes": true}; both may be left out.`))
 		return
 	}

@@ -105,7 +105,7 @@ type audit struct {
 
 func (a *audit) run(ctx context.Context) error {
 	a.handed = map[string]map[int64]bool{}
-	ends, err := a.Observatory.host.Broker.Ranges(ctx, a.host.Broker.Topic("submitted"))
+	ends, err := a.host.Broker.Ranges(ctx, a.host.Broker.Topic("submitted"))
 	if err != nil {
 		return err
 	}

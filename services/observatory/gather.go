@@ -88,13 +88,13 @@ func (o *Observatory) gatherReceipts(ctx context.Context, accounts []*account) e
 			first = min(first, p.Next())
 		}
 		err := o.scan(ctx, topic, partition, first, end, func(r *broker.Record) bool {
-			submitter := string(r.Header(headerSubmitter))
-			p := pages[submitter]
+			submitter := r.Header(headerSubmitter)
+			p := pages[string(submitter)]
 			if p == nil || p.closed || r.Offset < p.Next() || string(r.Header(headerDoor)) != schemas.DoorHTTP {
 				return true
 			}
 			place := schemas.Place{Partition: r.Partition, Offset: r.Offset}
-			owners[submitter].take(p, statement.Receipt(place, string(r.Header("ce_source")), string(r.Header("ce_id"))))
+			owners[string(submitter)].take(p, statement.Receipt(place, string(r.Header("ce_source")), string(r.Header("ce_id"))))
 			return true
 		}, func(int64) {})
 		if err != nil {

@@ -133,10 +133,9 @@ func (c *collection) lookAt(ctx context.Context, participant directory.Participa
 			return err
 		}
 		b := box{participant: participant.ID, topic: topic, partition: p, held: held, keep: keep}
-		b.collected = max(at[p], c.collected[b.name()])
-		if b.collected > held.Next {
-			b.collected = held.Next // the topic was made anew
-		}
+		b.collected = min(max(at[p], c.collected[b.name()]),
+			// the topic was made anew
+			held.Next)
 		c.collected[b.name()] = b.collected
 		waiting += held.Next - max(b.collected, held.First)
 		if !ends {

@@ -42,11 +42,11 @@ func TestAReplayThatWasCutOffGoesOn(t *testing.T) {
 		started := time.Now()
 		hangUp, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
-		cut := asked(t, hangUp, door, `{"dry_run":false,"rate":10}`)
+		cut := asked(hangUp, t, door, `{"dry_run":false,"rate":10}`)
 		if cut.Done || cut.Problem == nil || cut.Cursor == "" {
 			t.Fatalf("a replay that was cut off says %+v", cut)
 		}
-		rest := asked(t, t.Context(), door, fmt.Sprintf(`{"dry_run":false,"rate":10,"cursor":%q}`, cut.Cursor))
+		rest := asked(t.Context(), t, door, fmt.Sprintf(`{"dry_run":false,"rate":10,"cursor":%q}`, cut.Cursor))
 		if !rest.Done || rest.Events != 60 || rest.Replay != cut.Replay {
 			t.Errorf("the rest says %+v", rest)
 		}
@@ -70,14 +70,14 @@ func TestOneReplayAtATime(t *testing.T) {
 			write(t, b, i)
 		}
 		done := make(chan progress)
-		go func() { done <- asked(t, t.Context(), door, `{"dry_run":false,"rate":10}`) }()
+		go func() { done <- asked(t.Context(), t, door, `{"dry_run":false,"rate":10}`) }()
 		<-time.After(time.Second)
 		w := httptest.NewRecorder()
 		door.ServeHTTP(w, request(t.Context(), `{"dry_run":false}`))
 		if w.Code != http.StatusConflict {
 			t.Errorf("a second replay at the same time is answered with %d %s", w.Code, w.Body)
 		}
-		if dry := asked(t, t.Context(), door, `{}`); !dry.Done || dry.Events != 30 {
+		if dry := asked(t.Context(), t, door, `{}`); !dry.Done || dry.Events != 30 {
 			t.Errorf("a dry run beside it says %+v", dry)
 		}
 		if first := <-done; !first.Done || first.Events != 30 {
@@ -115,7 +115,9 @@ func newReplayDoor(t *testing.T) (http.Handler, *broker.Broker) {
 	go func() { ended <- view.Run(ctx, b, log) }()
 	t.Cleanup(func() {
 		stop()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Errorf("the view ended: %v", err)
+		}
 	})
 	<-view.Ready()
 	r, err := New(services.Host{
@@ -152,7 +154,7 @@ func request(ctx context.Context, body string) *http.Request {
 }
 
 // asked asks for a replay and returns the last line of the answer.
-func asked(t *testing.T, ctx context.Context, door http.Handler, body string) (last progress) {
+func asked(ctx context.Context, t *testing.T, door http.Handler, body string) (last progress) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	door.ServeHTTP(w, request(ctx, body))

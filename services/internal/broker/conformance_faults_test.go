@@ -192,7 +192,7 @@ func theZombie(t *testing.T, e *engine) {
 }
 
 // stream enqueues records 0 to n-1 and calls between once a third is written.
-func stream(t *testing.T, e *engine, b *broker.Broker, topic string, n int, between func()) {
+func stream(t *testing.T, b *broker.Broker, topic string, n int, between func()) {
 	t.Helper()
 	var acks []*broker.Ack
 	for i := range n {
@@ -224,7 +224,7 @@ func killedLeader(t *testing.T, e *engine) {
 	member := consume(t, reader, topic, topic)
 	e.holds(member, 1)
 	first := e.leader(c, topic, 0)
-	stream(t, e, b, topic, 300, func() { e.kill(first) })
+	stream(t, b, topic, 300, func() { e.kill(first) })
 	e.until("another leads", func() bool { return e.leader(c, topic, 0) != first })
 	assertInOrder(t, values(readAll(t, b, topic, 0)), 300)
 	e.until("the group has read all", func() bool { n, _ := distinct(member); return n == 300 })
@@ -272,7 +272,7 @@ func allAway(t *testing.T, e *engine) {
 	topic := e.topic(b, "submitted", 1)
 	member := consume(t, reader, topic, topic)
 	e.holds(member, 1)
-	stream(t, e, b, topic, 300, func() {
+	stream(t, b, topic, 300, func() {
 		e.stop()
 		if err := b.Ping(t.Context()); err == nil {
 			t.Error("Ping says nothing")

@@ -88,7 +88,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // it: a process that stands still closes nothing.
 func (c *conn) Close() error {
 	if c.line.later(c, nil, true) {
-		return c.Conn.SetReadDeadline(time.Unix(1, 0))
+		return c.SetReadDeadline(time.Unix(1, 0))
 	}
 	return c.Conn.Close()
 }

@@ -113,7 +113,7 @@ func script(root, name string, args ...string) (string, error) {
 	err = cmd.Run()
 	said, readErr := os.ReadFile(out.Name())
 	if err != nil || readErr != nil {
-		return "", fmt.Errorf("deploy/local/%s %s: %w %v\n%s", name, strings.Join(args, " "), err, readErr, said)
+		return "", fmt.Errorf("deploy/local/%s %s: %w %w\n%s", name, strings.Join(args, " "), err, readErr, said)
 	}
 	return string(said), nil
 }

@@ -82,11 +82,13 @@ func TestWhatDiffersIsNamed(t *testing.T) {
 		}},
 		"an outcome is missing at the end": {
 			func(l logs) { l.Logs["recorded"][1] = l.Logs["recorded"][1][:1] },
-			map[string]int{account.Lost: 2, account.Foreign: 2}, "relais.submitted/1 at 1 (b) has no outcome",
+			map[string]int{account.Lost: 2, account.Foreign: 2},
+			"relais.submitted/1 at 1 (b) has no outcome",
 		},
 		"an outcome is missing in between": {
 			func(l logs) { l.Logs["recorded"][1] = l.Logs["recorded"][1][1:] },
-			map[string]int{account.Lost: 3, account.Foreign: 2}, "the first that of 1-0 (a)",
+			map[string]int{account.Lost: 3, account.Foreign: 2},
+			"the first that of 1-0 (a)",
 		},
 		"an event became a fact twice": {
 			func(l logs) {
@@ -95,27 +97,33 @@ func TestWhatDiffersIsNamed(t *testing.T) {
 				l.copyTo("cnaf", "b", 2, 3)
 				l.copyTo("ft", "b", 2, 3)
 			},
-			map[string]int{account.Doubled: 1, account.OutOfOrder: 2}, "b became something 2 times, at 1-1 and 1-2",
+			map[string]int{account.Doubled: 1, account.OutOfOrder: 2},
+			"b became something 2 times, at 1-1 and 1-2",
 		},
 		"a second outcome of a submission is another": {
 			func(l logs) { l.outcome("b", 1, 9) },
-			map[string]int{account.Doubled: 1}, "relais.recorded/1 at 2: a second outcome of 1-1 (b) that is not the first one, of relais.recorded/1 at 1",
+			map[string]int{account.Doubled: 1},
+			"relais.recorded/1 at 2: a second outcome of 1-1 (b) that is not the first one, of relais.recorded/1 at 1",
 		},
 		"a recipient has nothing": {
 			func(l logs) { l.Logs["to.ft"][1] = l.Logs["to.ft"][1][:1] },
-			map[string]int{account.Lost: 1}, "to.ft of ft has nothing of 1-1 (b)",
+			map[string]int{account.Lost: 1},
+			"to.ft of ft has nothing of 1-1 (b)",
 		},
 		"a recipient has it late, when its readers drop it": {
 			func(l logs) { r := l.Logs["to.ft"][1]; r[0], r[1] = r[1], r[0] },
-			map[string]int{account.Lost: 1, account.OutOfOrder: 1}, "comes after 1, and every reader drops it",
+			map[string]int{account.Lost: 1, account.OutOfOrder: 1},
+			"comes after 1, and every reader drops it",
 		},
 		"a recipient has what does not concern it": {
 			func(l logs) { l.copyTo("cnam", "b", 1, 2) },
-			map[string]int{account.Foreign: 1}, "relais.to.cnam/1 at 0: 1-1 (b) does not concern cnam",
+			map[string]int{account.Foreign: 1},
+			"relais.to.cnam/1 at 0: 1-1 (b) does not concern cnam",
 		},
 		"nobody handed in what stands there": {
 			func(l logs) { l.submit("x"); l.outcome("x", 2, 3) },
-			map[string]int{account.Foreign: 1, account.Lost: 2}, `nobody handed in "x"`,
+			map[string]int{account.Foreign: 1, account.Lost: 2},
+			`nobody handed in "x"`,
 		},
 		"a later event of the dossier comes first": {
 			func(l logs) {
@@ -125,7 +133,8 @@ func TestWhatDiffersIsNamed(t *testing.T) {
 					}
 				}
 			},
-			map[string]int{account.OutOfOrder: 2}, "a (0000000002) comes to",
+			map[string]int{account.OutOfOrder: 2},
+			"a (0000000002) comes to",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

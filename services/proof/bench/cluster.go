@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,8 +166,8 @@ func (c *cluster) processorTime() time.Duration {
 
 // stop ends services, brokers and Redis. It goes on where something is gone already.
 func (c *cluster) stop() {
-	for i := len(c.services) - 1; i >= 0; i-- {
-		c.services[i].stop()
+	for _, v := range slices.Backward(c.services) {
+		v.stop()
 	}
 	ctx := context.Background()
 	_, _ = c.script(ctx, "kafka", "stop")

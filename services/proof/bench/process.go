@@ -170,15 +170,10 @@ func (b *bench) makeFolder() (err error) {
 			return err
 		}
 	}
-	return errors.Join(os.MkdirAll(filepath.Join(b.Folder, "bin"), 0o700), os.MkdirAll(filepath.Join(b.Folder, "log"), 0o700), b.keep(made))
-}
-
-// keep notes whether the folder is ours to remove.
-func (b *bench) keep(made bool) error {
 	if made {
-		b.programs[""] = b.Folder
+		b.programs[""] = b.Folder // ours to remove
 	}
-	return nil
+	return errors.Join(os.MkdirAll(filepath.Join(b.Folder, "bin"), 0o700), os.MkdirAll(filepath.Join(b.Folder, "log"), 0o700))
 }
 
 // close stops what still runs and removes what was made.

@@ -156,7 +156,7 @@ func (b *bench) openWithin(ctx context.Context, prefix string) (*world, error) {
 	w.stop = func() {
 		_ = w.client.Close()
 		cancel()
-		<-ended
+		_ = <-ended // what it said stands in the log
 		_ = log.Close()
 		_ = os.RemoveAll(s.Data)
 	}

@@ -113,6 +113,7 @@ func (c *Cluster) propertiesFile(n int) string {
 
 // brokerAddress and controllerAddress are where broker n listens.
 func (c *Cluster) brokerAddress(n int) string { return c.address(c.Kafka[n].Site, n) }
+
 func (c *Cluster) controllerAddress(n int) string {
 	return c.address(c.Kafka[n].Site, Brokers+n)
 }
@@ -164,7 +165,7 @@ func (c *Cluster) metadata(ctx context.Context, topics []string) (*kmsg.Metadata
 	}
 	for _, topic := range topics {
 		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(topic)
+		t.Topic = new(topic)
 		ask.Topics = append(ask.Topics, t)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -248,7 +249,7 @@ func (c *Cluster) DeleteTopics(ctx context.Context, prefix string) error {
 	ask.TimeoutMillis = 30_000
 	for _, name := range names {
 		t := kmsg.NewDeleteTopicsRequestTopic()
-		t.Topic = kmsg.StringPtr(name)
+		t.Topic = new(name)
 		ask.Topics, ask.TopicNames = append(ask.Topics, t), append(ask.TopicNames, name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -126,8 +127,8 @@ func (n *Network) close() {
 	defer cancel()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for i := len(n.sites) - 1; i >= 0; i-- {
-		_ = ip(ctx, "netns", "delete", n.sites[i].namespace)
+	for _, v := range slices.Backward(n.sites) {
+		_ = ip(ctx, "netns", "delete", v.namespace)
 	}
 }
 

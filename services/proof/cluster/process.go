@@ -129,8 +129,10 @@ func (p *Process) Kill() {
 	}
 }
 
-// Pause makes it hang, and Resume go on.
-func (p *Process) Pause()  { p.signal(syscall.SIGSTOP) }
+// Pause makes it hang.
+func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
+
+// Resume lets it go on.
 func (p *Process) Resume() { p.signal(syscall.SIGCONT) }
 
 // stopLimit is how long a process may take to end when it is asked to.

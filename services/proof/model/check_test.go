@@ -143,15 +143,15 @@ func (w *world) checkRepeats(first [][]record) {
 }
 
 func (w *world) checkRepeat(r record, key string, before, submitted []record) {
-	for i := len(before) - 1; i >= 0; i-- {
+	for i, b := range slices.Backward(before) {
 		if submissionKey(submitted[i]) != key {
 			continue
 		}
-		switch before[i].attrs["type"] {
+		switch b.attrs["type"] {
 		case schemas.TypeSubmissionRepeated:
 			continue
 		case schemas.TypeSubmissionRefused:
-			if !strings.Contains(before[i].value, string(schemas.ReasonTransitionNotAllowed)) {
+			if !strings.Contains(b.value, string(schemas.ReasonTransitionNotAllowed)) {
 				continue
 			}
 		}

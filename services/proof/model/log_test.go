@@ -144,7 +144,7 @@ func describe(req *kmsg.DescribeConfigsRequest) kmsg.Response {
 		r := kmsg.NewDescribeConfigsResponseResource()
 		r.ResourceType, r.ResourceName = asked.ResourceType, asked.ResourceName
 		c := kmsg.NewDescribeConfigsResponseResourceConfig()
-		c.Name, c.Value = "retention.ms", kmsg.StringPtr("-1")
+		c.Name, c.Value = "retention.ms", new("-1")
 		r.Configs = append(r.Configs, c)
 		resp.Resources = append(resp.Resources, r)
 	}

@@ -179,8 +179,7 @@ func (s *slot) live(a *actor) error {
 	}()
 	a.tell("start", "as %s", s.kind)
 	err = service.Run(ctx)
-	var broken *ledger.IntegrityError
-	if errors.As(err, &broken) {
+	if _, ok := errors.AsType[*ledger.IntegrityError](err); ok {
 		w.problem("%s found the logs at odds: %v", a.name, err)
 	}
 	return err

@@ -79,8 +79,10 @@ func take(r *http.Request, codec *schemas.Codec, b *broker.Broker, topic string,
 	_, err = b.Produce(r.Context(), broker.Record{
 		Topic: topic, Partition: broker.PartitionOf(key, partitions), Key: key, Value: data,
 		Headers: []schemas.Header{
-			{Key: "ce_id", Value: []byte(event.ID)}, {Key: "ce_source", Value: []byte(event.Source)},
-			{Key: "ce_type", Value: []byte(event.Type)}, {Key: "ce_subject", Value: key},
+			{Key: "ce_id", Value: []byte(event.ID)},
+			{Key: "ce_source", Value: []byte(event.Source)},
+			{Key: "ce_type", Value: []byte(event.Type)},
+			{Key: "ce_subject", Value: key},
 		},
 	})
 	return err
