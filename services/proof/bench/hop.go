@@ -252,7 +252,7 @@ func (b *bench) steady(ctx context.Context, c *cluster, client *broker.Broker, h
 	defer stop()
 	seen := newArrivals(warm + total)
 	var watchers sync.WaitGroup
-	defer watchers.Wait()
+	defer func() { stop(); watchers.Wait() }()
 	for partition := range partitions {
 		watchers.Go(func() {
 			cursor := client.Cursor(w.prefix+"."+h.topic, partition, 0)

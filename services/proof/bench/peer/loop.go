@@ -19,56 +19,60 @@ import (
 
 // Loop takes records from one topic to another until ctx ends: fetch, count by key in
 // memory, produce with count and place in headers, one request in flight per
-// partition. It begins at the beginning and keeps nothing.
+// partition. It begins at the beginning, keeps nothing, and tries again what failed,
+// whatever had become of it.
 func Loop(ctx context.Context, brokers []string, from, to string, partitions int) error {
 	transport := &kafka.Transport{MetadataTTL: 2 * time.Second}
 	defer transport.CloseIdleConnections()
 	client := &kafka.Client{Addr: kafka.TCP(brokers...), Timeout: 10 * time.Second, Transport: transport}
 	var wg sync.WaitGroup
-	problems := make([]error, partitions)
 	for p := range partitions {
-		wg.Go(func() { problems[p] = loop(ctx, client, from, to, p) })
+		wg.Go(func() { loop(ctx, client, from, to, p) })
 	}
 	wg.Wait()
-	if ctx.Err() != nil {
-		return nil
-	}
-	return errors.Join(problems...)
+	return nil
 }
 
-func loop(ctx context.Context, client *kafka.Client, from, to string, partition int) error {
+func loop(ctx context.Context, client *kafka.Client, from, to string, partition int) {
 	counts := map[string]int64{}
 	for next := int64(0); ctx.Err() == nil; {
-		res, err := client.Fetch(ctx, &kafka.FetchRequest{Topic: from, Partition: partition, Offset: next, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: 500 * time.Millisecond})
-		if err == nil && res.Error != nil {
-			err = res.Error
-		}
-		if err != nil {
-			return fmt.Errorf("fetch: %w", err)
-		}
-		batch, err := read(res.Records, counts, partition, next)
-		if err != nil {
-			return err
-		}
-		for len(batch) > 0 {
+		batch, err := fetch(ctx, client, from, partition, next, counts)
+		for err == nil && len(batch) > 0 {
 			n, size := 0, 0
 			for n < len(batch) && (n == 0 || size+batch[n].size <= 800_000) {
 				size += batch[n].size
 				n++
 			}
-			if err := produce(ctx, client, to, partition, batch[:n]); err != nil {
-				return err
+			for produce(ctx, client, to, partition, batch[:n]) != nil && ctx.Err() == nil {
+				time.Sleep(pause)
 			}
 			next += int64(n)
 			batch = batch[n:]
 		}
+		if err != nil {
+			time.Sleep(pause)
+		}
 	}
-	return nil
+}
+
+const pause = 100 * time.Millisecond
+
+func fetch(ctx context.Context, client *kafka.Client, topic string, partition int, from int64, counts map[string]int64) ([]counted, error) {
+	res, err := client.Fetch(ctx, &kafka.FetchRequest{Topic: topic, Partition: partition, Offset: from, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: 500 * time.Millisecond})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil {
+		return nil, err
+	}
+	return read(res.Records, counts, partition, from)
 }
 
 type counted struct {
-	kafka.Record
-	size int
+	time       time.Time
+	key, value []byte
+	headers    []kafka.Header
+	size       int
 }
 
 // read takes what was fetched, from the offset on, and counts it.
@@ -104,16 +108,14 @@ func read(records kafka.RecordReader, counts map[string]int64, partition int, fr
 		for _, h := range headers {
 			size += len(h.Key) + len(h.Value) + 8
 		}
-		batch = append(batch, counted{
-			Record: kafka.Record{Time: r.Time, Key: protocol.NewBytes(key), Value: protocol.NewBytes(value), Headers: headers}, size: size,
-		})
+		batch = append(batch, counted{r.Time, key, value, headers, size})
 	}
 }
 
 func produce(ctx context.Context, client *kafka.Client, topic string, partition int, batch []counted) error {
 	records := make([]kafka.Record, len(batch))
-	for i := range batch {
-		records[i] = batch[i].Record
+	for i, r := range batch {
+		records[i] = kafka.Record{Time: r.time, Key: protocol.NewBytes(r.key), Value: protocol.NewBytes(r.value), Headers: r.headers}
 	}
 	res, err := client.Produce(ctx, &kafka.ProduceRequest{
 		Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
