@@ -227,7 +227,12 @@ func validAttribute(name string) bool {
 // hasControl says whether s has characters that CloudEvents bars from strings:
 // controls and noncharacters. s is valid UTF-8, so it has no surrogates.
 func hasControl(s string) bool {
-	for _, r := range s {
+	plain := 0
+	for plain < len(s) && ' ' <= s[plain] && s[plain] < 0x7f {
+		plain++
+	}
+	// Nearly all are plain ASCII, and all attributes of every event pass here.
+	for _, r := range s[plain:] {
 		if r < ' ' || r >= 0x7f && r <= 0x9f || r >= 0xfdd0 && r <= 0xfdef || r&0xfffe == 0xfffe {
 			return true
 		}

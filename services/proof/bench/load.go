@@ -19,8 +19,17 @@ import (
 // events of one load apart from another's.
 func referralJSON(name string, n int) string {
 	return fmt.Sprintf(`{"specversion":"1.0","id":"%s%s%d","source":"/participants/cnaf/bench","type":"fr.relais.referral.v1.ReferralMade",`+
-		`"subject":"cnaf.%s.%d","data":{"from":"cnaf","to":"demo-%d","service":"social-famille/demande-ou-actualisation-du-rsa","reference":"7K3F-92QD"}}`,
-		name, idPrefix, n, name, n, 1+n%sampleOffices)
+		`"subject":"cnaf.%s.%d","data":{"from":"cnaf","to":"%s","service":"social-famille/demande-ou-actualisation-du-rsa","reference":"7K3F-92QD"}}`,
+		name, idPrefix, n, name, n, officeID(n%sampleOffices))
+}
+
+// fedJSON is event n as an office's software would post it, in the office's name: a
+// participant of its own may hand in 2,000 events a second, a feeder more.
+func fedJSON(name string, n int) string {
+	office := officeID(n % sampleOffices)
+	return fmt.Sprintf(`{"specversion":"1.0","id":"%s%s%d","source":"/participants/%s/bench","type":"fr.relais.referral.v1.ReferralMade",`+
+		`"subject":"%s.%s.%d","data":{"from":"%s","to":"cnaf","service":"social-famille/demande-ou-actualisation-du-rsa","reference":"7K3F-92QD"}}`,
+		name, idPrefix, n, office, office, name, n, office)
 }
 
 // sampleOffices are the offices demo-1 and on that every hub on loopback knows.
@@ -59,8 +68,8 @@ func post(ctx context.Context, address, name string, next *atomic.Int64, end tim
 	answers := bufio.NewReader(conn)
 	var request []byte
 	for time.Now().Before(end) && ctx.Err() == nil {
-		body := referralJSON(name, int(next.Add(1)))
-		request = fmt.Appendf(request[:0], "POST /v1/events HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer dev-cnaf\r\nContent-Type: application/cloudevents+json\r\nContent-Length: %d\r\n\r\n%s", address, len(body), body)
+		body := fedJSON(name, int(next.Add(1)))
+		request = fmt.Appendf(request[:0], "POST /v1/events HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer dev-feeder\r\nContent-Type: application/cloudevents+json\r\nContent-Length: %d\r\n\r\n%s", address, len(body), body)
 		started := time.Now()
 		if _, err := conn.Write(request); err != nil {
 			return times, refused, err
