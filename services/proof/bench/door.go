@@ -69,7 +69,7 @@ func (b *bench) doorRounds(ctx context.Context, ours, theirs string) error {
 				return err
 			}
 			if refused > 0 {
-				return fmt.Errorf("%s refused %d of %d", address, refused, len(times))
+				return fmt.Errorf("%s refused %d and took %d", address, refused, len(times))
 			}
 			if round == 0 {
 				continue

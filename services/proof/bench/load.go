@@ -27,7 +27,7 @@ func referralJSON(name string, n int) string {
 // participant of its own may hand in 2,000 events a second, a feeder more.
 func fedJSON(name string, n int) string {
 	office := officeID(n % sampleOffices)
-	return fmt.Sprintf(`{"specversion":"1.0","id":"%s%s%d","source":"/participants/%s/bench","type":"fr.relais.referral.v1.ReferralMade",`+
+	return fmt.Sprintf(`{"specversion":"1.0","id":"%s%s%d","source":"/participants/%s/feeder","type":"fr.relais.referral.v1.ReferralMade",`+
 		`"subject":"%s.%s.%d","data":{"from":"%s","to":"cnaf","service":"social-famille/demande-ou-actualisation-du-rsa","reference":"7K3F-92QD"}}`,
 		name, idPrefix, n, office, office, name, n, office)
 }
