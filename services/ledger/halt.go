@@ -87,8 +87,8 @@ func (o *owner) halt(ctx context.Context, part string, broken *IntegrityError) {
 			return
 		case ask := <-waiting.asks:
 			// The caller may go away; the generation may end.
-			done, stop := context.WithCancel(ctx) //nolint:contextcheck // it ends with either
-			unhook := context.AfterFunc(ask.ctx, stop)
+			done, stop := context.WithCancel(ctx)
+			unhook := context.AfterFunc(ask.ctx, stop) //nolint:contextcheck // it ends with either
 			r, err := o.repaired(done, part, ask.do)
 			unhook()
 			stop()

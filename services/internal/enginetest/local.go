@@ -102,7 +102,7 @@ func RunScript(name string, args ...string) error {
 func script(root, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(root, "deploy", "local", name), args...) //nolint:gosec // a script of this project
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "deploy", "local", name), args...)
 	// What it starts outlives it, and must not hold its output open.
 	out, err := os.CreateTemp("", "relais-"+name)
 	if err != nil {

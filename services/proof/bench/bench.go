@@ -127,7 +127,7 @@ func Main(ctx context.Context, args []string, out, problems io.Writer) int {
 	table, err := Run(ctx, o, problems)
 	_, _ = fmt.Fprint(out, table)
 	if o.Results != "" {
-		err = errors.Join(err, os.WriteFile(o.Results, []byte(table), 0o644)) //nolint:gosec // it is for everybody
+		err = errors.Join(err, os.WriteFile(o.Results, []byte(table), 0o644))
 	}
 	if err != nil {
 		_, _ = fmt.Fprintf(problems, "proof bench: %v\n", err)

@@ -75,7 +75,7 @@ func (b *bench) real(ctx context.Context) (*cluster, error) {
 
 // script runs one of deploy/local's and returns the last line that it said.
 func (c *cluster) script(ctx context.Context, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(c.b.Root, "deploy", "local", name), append(args, "--data", c.data())...) //nolint:gosec // scripts of ours
+	cmd := exec.CommandContext(ctx, filepath.Join(c.b.Root, "deploy", "local", name), append(args, "--data", c.data())...)
 	var said, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &complaint
 	cmd.Dir = c.b.Folder
@@ -157,7 +157,7 @@ func (c *cluster) processorTime() time.Duration {
 	files, _ := filepath.Glob(filepath.Join(c.data(), "run", "*.pid"))
 	var used time.Duration
 	for _, file := range files {
-		text, _ := os.ReadFile(file) //nolint:gosec // a folder of ours
+		text, _ := os.ReadFile(file)
 		pid, _ := strconv.Atoi(firstOf(string(text)))
 		used += processorTime(pid)
 	}

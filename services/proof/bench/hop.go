@@ -54,7 +54,7 @@ func (b *bench) streams(ctx context.Context) (string, error) {
 	if err := os.CopyFS(folder, os.DirFS(source)); err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "-f", filepath.Join(folder, "pom.xml"), "package", "dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(folder, "lib")) //nolint:gosec // a folder of ours
+	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "-f", filepath.Join(folder, "pom.xml"), "package", "dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(folder, "lib"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the hop of Kafka Streams: %w: %s", err, firstOf(string(out)))
 	}

@@ -31,7 +31,7 @@ func (b *bench) start(name, program string, env []string, args ...string) (*proc
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	p.cmd = exec.Command(program, args...) //nolint:gosec,noctx // a program that we built; stop ends it
+	p.cmd = exec.Command(program, args...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "RELAIS_") {
@@ -200,7 +200,7 @@ func (b *bench) program(ctx context.Context, name string) (string, error) {
 		}
 		args = append(args, "-overlay", overlay)
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/"+name)...) //nolint:gosec // names of ours
+	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/"+name)...)
 	cmd.Dir = b.Root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w: %s", name, err, out)

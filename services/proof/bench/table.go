@@ -155,7 +155,7 @@ func field(text, name string) string {
 
 // said is what a program says, "" where it is missing.
 func said(program string, args ...string) string {
-	out, err := exec.Command(program, args...).CombinedOutput() //nolint:noctx // it ends at once
+	out, err := exec.Command(program, args...).CombinedOutput()
 	if err != nil {
 		return "no " + program
 	}

@@ -156,7 +156,9 @@ func (b *bench) openWithin(ctx context.Context, prefix string) (*world, error) {
 	w.stop = func() {
 		_ = w.client.Close()
 		cancel()
-		_ = <-ended // what it said stands in the log
+		if err := <-ended; err != nil {
+			_, _ = fmt.Fprintln(log, err)
+		}
 		_ = log.Close()
 		_ = os.RemoveAll(s.Data)
 	}

@@ -24,7 +24,7 @@ func Build(ctx context.Context, root, into, overlay string, commands ...string) 
 	for _, name := range commands {
 		args = append(args, "./cmd/"+name)
 	}
-	cmd := exec.CommandContext(ctx, goTool, args...) //nolint:gosec // our own words only
+	cmd := exec.CommandContext(ctx, goTool, args...)
 	cmd.Dir = root
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %v: %w\n%s", commands, err, said)

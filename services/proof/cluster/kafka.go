@@ -54,7 +54,7 @@ func (c *Cluster) startKafka(ctx context.Context) error {
 			return err
 		}
 		var said bytes.Buffer
-		format := exec.CommandContext(ctx, java, "-cp", jars, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", id, "-c", c.propertiesFile(n)) //nolint:gosec // our own words
+		format := exec.CommandContext(ctx, java, "-cp", jars, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", id, "-c", c.propertiesFile(n))
 		format.Stdout, format.Stderr = &said, &said
 		if err := format.Run(); err != nil {
 			return fmt.Errorf("format %s: %w: %s", b.Name, err, said.Bytes())
@@ -98,7 +98,7 @@ func (c *Cluster) jars(ctx context.Context) (path, id string, err error) {
 		cache = filepath.Join(home, ".cache")
 	}
 	// The script fetches the jars where they are missing, and says how.
-	tool := exec.CommandContext(ctx, filepath.Join(local, "kafka"), "tool", "kafka.tools.StorageTool", "random-uuid") //nolint:gosec // our own script
+	tool := exec.CommandContext(ctx, filepath.Join(local, "kafka"), "tool", "kafka.tools.StorageTool", "random-uuid")
 	tool.Stderr = os.Stderr
 	uuid, err := tool.Output()
 	if err != nil {

@@ -154,7 +154,7 @@ func removeOrphans(ctx context.Context) {
 
 func ip(ctx context.Context, args ...string) error {
 	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, "ip", args...) //nolint:gosec // our own words only
+	cmd := exec.CommandContext(ctx, "ip", args...)
 	cmd.Stderr = &said
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(said.Bytes()))

@@ -22,10 +22,10 @@ func loopback(name string) *Site { return &Site{Name: name, IP: "127.0.0.1"} }
 // command is a program that will run at the site.
 func (s *Site) command(program string, args ...string) *exec.Cmd {
 	if s.namespace == "" {
-		return exec.Command(program, args...) //nolint:gosec,noctx // what the trial built, ended by pid
+		return exec.Command(program, args...)
 	}
 	// `ip netns exec` becomes the program: the pid is the program's own.
-	return exec.Command("ip", append([]string{"netns", "exec", s.namespace, program}, args...)...) //nolint:gosec,noctx // as above
+	return exec.Command("ip", append([]string{"netns", "exec", s.namespace, program}, args...)...)
 }
 
 // Dial connects from the site.

@@ -140,14 +140,14 @@ func (h *harness) supervise(ctx context.Context, s *subject) {
 // time one that breaks what they stand on. It returns the names of those that were
 // pulled, once all are mended.
 func (h *harness) pull(ctx context.Context, s *subject, seed uint64) (pulled []string) {
-	random := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a schedule that can be had again
+	random := rand.New(rand.NewPCG(seed, 2))
 	lanes := h.lanes(s, seed)
 	pulling, cancel := context.WithTimeout(ctx, h.Duration)
 	defer cancel()
 	var mu sync.Mutex
 	var both sync.WaitGroup
 	for _, engines := range []bool{false, true} {
-		own := rand.New(rand.NewPCG(seed, random.Uint64())) //nolint:gosec // as above
+		own := rand.New(rand.NewPCG(seed, random.Uint64()))
 		both.Go(func() {
 			for n := 0; len(lanes[engines]) > 0 && cluster.Sleep(pulling, time.Second+time.Duration(own.IntN(3000))*time.Millisecond); n++ {
 				p := lanes[engines][n%len(lanes[engines])]
@@ -175,7 +175,7 @@ const (
 // lanes are the plugs that can be pulled here, in the order of a seed, apart by
 // whether they break engines.
 func (h *harness) lanes(s *subject, seed uint64) map[bool][]plug.Plug {
-	order := rand.New(rand.NewPCG(seed/turns, 3)) //nolint:gosec // a schedule that can be had again
+	order := rand.New(rand.NewPCG(seed/turns, 3))
 	lanes := map[bool][]plug.Plug{}
 	for _, i := range order.Perm(len(h.Plugs)) {
 		if p := h.Plugs[i]; p.Why(&s.World) == nil {

@@ -74,7 +74,7 @@ type Load struct {
 func Start(target Target, cfg Config) (*Load, error) {
 	l := &Load{
 		Book: newBook(), cfg: cfg, target: target, run: fmt.Sprintf("p%d", cfg.Seed), arrival: make(chan struct{}),
-		random: rand.New(rand.NewPCG(cfg.Seed, 1)), //nolint:gosec // a load that can be had again
+		random: rand.New(rand.NewPCG(cfg.Seed, 1)),
 		seen:   map[string]map[string]bool{}, await: map[string]*dossier{},
 		http: newHTTPClient(target),
 	}

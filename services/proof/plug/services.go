@@ -91,7 +91,7 @@ func storm(_ context.Context, w *World, r *rand.Rand) (string, Mend, error) {
 	raging, stop := context.WithCancel(context.Background())
 	var members sync.WaitGroup
 	for group, topic := range map[string]string{"ledger": "submitted", "router": "recorded", "gateway": "from.cnaf", "inbox": "to.offices", "courier": "to.cnaf"} {
-		pace := rand.New(rand.NewPCG(r.Uint64(), 1)) //nolint:gosec // a schedule
+		pace := rand.New(rand.NewPCG(r.Uint64(), 1))
 		members.Go(func() { comeAndGo(raging, w, pace, w.Installation.Prefix+"."+group, w.Installation.Prefix+"."+topic) })
 	}
 	mend := func(context.Context) error {
