@@ -261,7 +261,8 @@ func (h *house) tell(r broker.Record, since time.Time) string {
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		line += " after " + received.Sub(since).Truncate(10*time.Second).String()
+		// Rules here are in minutes; how soon a clock looks again is its own affair.
+		line += " after " + received.Sub(since).Truncate(time.Minute).String()
 	}
 	return line
 }
