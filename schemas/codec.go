@@ -40,12 +40,17 @@ type Codec struct {
 	events map[string]*eventCodec
 }
 
-// eventCodec is the codec of one event type.
-type eventCodec struct {
+// canonical is our own schema of one event type. It never changes.
+type canonical struct {
 	entry   Entry
 	own     AvroSchema
 	binding *avro.Binding
-	id      atomic.Int64 // of our schema, 0 before it is known
+}
+
+// eventCodec is the codec of one event type.
+type eventCodec struct {
+	*canonical
+	id atomic.Int64 // of our schema, 0 before it is known
 
 	mu       sync.Mutex // guards changes of readings
 	readings atomic.Pointer[map[int]*reading]
@@ -57,11 +62,11 @@ type reading struct {
 	refuse error // our schema cannot read the writer's
 }
 
-// NewCodec makes a codec of all events of the catalogue. It asks src for nothing
-// before the first event.
-func NewCodec(src SchemaSource) *Codec {
+// canon are our own schemas, parsed. They are the same for all codecs of a process,
+// of which a hub has one for each service, and take some milliseconds to read.
+var canon = sync.OnceValue(func() map[string]*canonical {
 	pool := avro.NewPool(MaxDataBytes, MaxListItems)
-	c := &Codec{src: src, events: make(map[string]*eventCodec)}
+	all := make(map[string]*canonical)
 	for _, entry := range Catalogue() {
 		own, err := ParseAvro(entry.Schema)
 		if err != nil {
@@ -71,9 +76,19 @@ func NewCodec(src SchemaSource) *Codec {
 		if err != nil {
 			panic(fmt.Sprintf("schemas: %s: %v", entry.Type, err))
 		}
-		e := &eventCodec{entry: entry, own: own, binding: binding}
+		all[entry.Type] = &canonical{entry: entry, own: own, binding: binding}
+	}
+	return all
+})
+
+// NewCodec makes a codec of all events of the catalogue. It asks src for nothing
+// before the first event.
+func NewCodec(src SchemaSource) *Codec {
+	c := &Codec{src: src, events: make(map[string]*eventCodec)}
+	for typ, own := range canon() {
+		e := &eventCodec{canonical: own}
 		e.readings.Store(&map[int]*reading{})
-		c.events[entry.Type] = e
+		c.events[typ] = e
 	}
 	return c
 }
