@@ -2,7 +2,6 @@ package schemas
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -47,86 +46,6 @@ func Headers(e Event) []Header {
 		w.add(attributeKey(name), e.Extensions[name])
 	}
 	return w.headers
-}
-
-// Stamped is what Headers would make of e with stamps set over its extension
-// attributes; a stamp without a value removes the attribute. from are the headers
-// that e was read from: where they are as Headers writes them, they are taken over
-// as they stand, without copying what they hold. stamps are sorted by key, each
-// with a key of HeaderKey.
-func Stamped(e Event, from, stamps []Header) []Header {
-	plain, ok := plainHeaders(e, from)
-	if !ok {
-		e.Extensions = maps.Clone(e.Extensions)
-		if e.Extensions == nil {
-			e.Extensions = make(map[string]string, len(stamps))
-		}
-		for _, stamp := range stamps {
-			e.Extensions[strings.TrimPrefix(stamp.Key, attributePrefix)] = string(stamp.Value)
-		}
-		return Headers(e)
-	}
-	headers := append(make([]Header, 0, len(from)+len(stamps)), from[:plain]...)
-	for _, h := range from[plain:] {
-		for len(stamps) > 0 && stamps[0].Key < h.Key {
-			headers = appendStamp(headers, stamps[0])
-			stamps = stamps[1:]
-		}
-		if len(stamps) > 0 && stamps[0].Key == h.Key {
-			h, stamps = stamps[0], stamps[1:]
-		}
-		headers = appendStamp(headers, h)
-	}
-	for _, stamp := range stamps {
-		headers = appendStamp(headers, stamp)
-	}
-	return headers
-}
-
-func appendStamp(headers []Header, h Header) []Header {
-	if len(h.Value) == 0 {
-		return headers
-	}
-	return append(headers, h)
-}
-
-// plainHeaders says whether headers, from which e was read, are as Headers writes
-// them, and how many of them are not extension attributes.
-func plainHeaders(e Event, headers []Header) (n int, ok bool) {
-	var space [len(time.RFC3339Nano)]byte
-	moment := space[:0]
-	if !e.Time.IsZero() {
-		moment = e.Time.AppendFormat(moment, time.RFC3339Nano)
-	}
-	for _, want := range [...]struct{ key, value string }{
-		{contentTypeHeader, e.DataContentType},
-		{"ce_specversion", "1.0"},
-		{"ce_id", e.ID},
-		{"ce_source", e.Source},
-		{"ce_type", e.Type},
-		{"ce_subject", e.Subject},
-		{"ce_time", string(moment)},
-		{"ce_dataschema", e.DataSchema},
-	} {
-		if want.value == "" {
-			continue
-		}
-		if n == len(headers) || headers[n].Key != want.key || string(headers[n].Value) != want.value {
-			return 0, false
-		}
-		n++
-	}
-	if len(headers)-n != len(e.Extensions) {
-		return 0, false
-	}
-	last := ""
-	for _, h := range headers[n:] {
-		if h.Key <= last || !strings.HasPrefix(h.Key, attributePrefix) || lowerASCII(h.Key) != h.Key || len(h.Value) == 0 {
-			return 0, false
-		}
-		last = h.Key
-	}
-	return n, true
 }
 
 // HeaderKey is the key of the header that carries an extension attribute.

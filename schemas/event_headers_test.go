@@ -3,8 +3,6 @@ package schemas
 import (
 	"bytes"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -235,54 +233,3 @@ func BenchmarkHeaders(b *testing.B) {
 
 // However an event's headers stood, stamping them is as setting the attributes and
 // writing the headers anew.
-func TestStampedHeadersAreThoseOfTheStampedEvent(t *testing.T) {
-	written := Headers(Event{
-		ID: "1", Source: "/participants/cnaf/x", Type: TypeProbeSent, Subject: "s", Time: time.Date(2026, 5, 14, 9, 0, 0, 5e8, time.UTC),
-		DataSchema: "http://registry.example/schemas/ids/1", DataContentType: AvroContentType, Data: []byte{0, 0, 0, 0, 1, 2},
-		Extensions: map[string]string{AttrPartitionKey: "s", AttrReceivedTime: "early", AttrRules: "1", AttrTraceParent: "00", AttrLate: "true", "zz": "last"},
-	})
-	changed := func(change func(h []Header) []Header) []Header { return change(slices.Clone(written)) }
-	at := func(key string) int { return slices.IndexFunc(written, func(h Header) bool { return h.Key == key }) }
-	stamps := []Header{
-		{Key: HeaderKey(AttrLate)},
-		{Key: HeaderKey(AttrParties), Value: []byte("cnaf")},
-		{Key: HeaderKey(AttrReceivedTime), Value: []byte("later")},
-		{Key: HeaderKey(AttrSequence), Value: []byte("0000000001")},
-		{Key: HeaderKey("zzz"), Value: []byte("beyond")},
-	}
-	for name, from := range map[string][]Header{
-		"as we write them":        written,
-		"without a time":          changed(func(h []Header) []Header { return slices.Delete(h, at("ce_time"), at("ce_time")+1) }),
-		"a time in another form":  changed(func(h []Header) []Header { h[at("ce_time")].Value = []byte("2026-05-14T09:00:00.500000Z"); return h }),
-		"in another order":        changed(func(h []Header) []Header { slices.Reverse(h); return h }),
-		"extensions out of order": changed(func(h []Header) []Header { slices.Reverse(h[at("ce_dataschema")+1:]); return h }),
-		"capitals":                changed(func(h []Header) []Header { h[at("ce_rules")].Key = "Ce_Rules"; return h }),
-		"another media type":      changed(func(h []Header) []Header { h[0].Value = []byte("application/octet-stream"); return h }),
-		"a header of another's":   changed(func(h []Header) []Header { return append(h, Header{Key: "zzz", Value: []byte("x")}) }),
-		"an empty attribute":      changed(func(h []Header) []Header { h[at("ce_traceparent")].Value = nil; return h }),
-	} {
-		e, err := FromRecord(from, []byte{0, 0, 0, 0, 1, 2})
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		want := e
-		want.Extensions = maps.Clone(e.Extensions)
-		delete(want.Extensions, AttrLate)
-		maps.Copy(want.Extensions, map[string]string{AttrParties: "cnaf", AttrReceivedTime: "later", AttrSequence: "0000000001", "zzz": "beyond"})
-		if diff := cmp.Diff(Headers(want), Stamped(e, from, stamps)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
-	}
-	if _, ok := plainHeaders(mustRead(t, written), written); !ok {
-		t.Error("our own headers are not taken over as they stand")
-	}
-}
-
-func mustRead(t *testing.T, headers []Header) Event {
-	t.Helper()
-	e, err := FromRecord(headers, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}

@@ -20,8 +20,8 @@ func applyFact(d *dossier, s *submission, received int64) { d.Apply(s.asFact(rec
 func (s *submission) asFact(received int64) lifecycle.Fact {
 	return lifecycle.Fact{
 		Type: s.Type, Subject: s.Subject, Place: s.Place.String(), Received: received, Payload: s.Payload,
-		SenderOffice:    s.senderOffice(),
-		RecipientOffice: s.Extensions[schemas.AttrRecipientRole] == string(schemas.RoleOffice),
+		SenderOffice:    s.senderOffice,
+		RecipientOffice: s.recipientOffice,
 	}
 }
 

@@ -100,7 +100,7 @@ func decideOpening(d *dossier, s *submission) decision {
 		return notAParty()
 	case d.Find(s.Subject) != nil:
 		return refuse(schemas.ReasonTransitionNotAllowed, "the case exists already")
-	case len(d.Cases) == 0 && s.Subject != s.dossier():
+	case len(d.Cases) == 0 && s.Subject != s.dossier:
 		return notAParty()
 	case len(d.Cases) > 0 && !d.HasParty(sender):
 		return notAParty()
@@ -205,8 +205,8 @@ func decideNext(d *dossier, s *submission) decision {
 	verdict := decision{parties: c.Parties()}
 	switch p := s.Payload.(type) {
 	case *schemas.ReferralRerouted:
-		if schemas.Dossier(p.Child) != s.dossier() || d.Find(p.Child) != nil {
-			return refuse(schemas.ReasonTransitionNotAllowed, "child must be a new case id of this dossier, "+s.dossier()+"~…")
+		if schemas.Dossier(p.Child) != s.dossier || d.Find(p.Child) != nil {
+			return refuse(schemas.ReasonTransitionNotAllowed, "child must be a new case id of this dossier, "+s.dossier+"~…")
 		}
 		if p.Competent == c.Recipient {
 			return refuse(schemas.ReasonTransitionNotAllowed, "competent must be somebody else")
@@ -268,9 +268,9 @@ func clamp(d *dossier, s *submission) int64 { return max(d.Last, s.Received) }
 // withSubmitter adds the sender, who gets its receipt, and the feeder that handed
 // it in for an office, and drops doubles. The hub's own clocks get none.
 func withSubmitter(parties []string, s *submission) []string {
-	sender, submitter := s.Participant(), s.submitter()
+	sender, submitter := s.Participant(), s.submitter
 	if sender != schemas.HubParticipant {
-		parties = append(parties, lifecycle.PartyName(sender, s.senderOffice()))
+		parties = append(parties, lifecycle.PartyName(sender, s.senderOffice))
 		if submitter != sender && submitter != "" {
 			parties = append(parties, submitter)
 		}

@@ -31,7 +31,16 @@ var offices = map[string]bool{"demo-1": true, "demo-2": true}
 type claim struct {
 	by, id, subject string
 	payload         any
+	time            time.Time // by the sender's word; when it was received, if zero
 	change          func(*submission)
+}
+
+// saidAt is when the sender says that it happened.
+func (c claim) saidAt(received time.Time) time.Time {
+	if c.time.IsZero() {
+		return received
+	}
+	return c.time
 }
 
 // hand decides and applies one submission and says what became of it:
@@ -43,16 +52,16 @@ func (d *desk) hand(c claim) string {
 	if offices[c.by] {
 		role = schemas.RoleOffice
 	}
-	s := &submission{
-		Event: schemas.Event{
-			ID: c.id, Source: schemas.Source(c.by, "test"), Type: schemas.TypeOf(c.payload), Subject: c.subject, Time: d.now,
+	s := newSubmission(schemas.Write(
+		schemas.Event{
+			ID: c.id, Source: schemas.Source(c.by, "test"), Type: schemas.TypeOf(c.payload), Subject: c.subject, Time: c.saidAt(d.now),
 			Extensions: map[string]string{
 				schemas.AttrPartitionKey: schemas.Dossier(c.subject), schemas.AttrSubmitter: c.by, schemas.AttrSenderRole: string(role),
 				schemas.AttrRecipientRole: string(schemas.RoleOperator),
 			},
 		},
-		Place: schemas.Place{Partition: 3, Offset: d.offset}, Payload: c.payload, Received: d.now.UnixMilli(), Rules: 1,
-	}
+	), schemas.Place{Partition: 3, Offset: d.offset})
+	s.Payload, s.Received, s.Rules = c.payload, d.now.UnixMilli(), 1
 	digest := schemas.Digest(s.Type, s.Subject, s.Payload)
 	s.Digest = digest[:]
 	if c.change != nil {
@@ -236,7 +245,7 @@ func TestAnAppointmentMovesItsReferral(t *testing.T) {
 func TestALateCancellationIsRecordedAsLate(t *testing.T) {
 	starts := at("2026-05-14T14:00:00Z")
 	cancelled := func(by string, when time.Time) claim {
-		return claim{by: "demo-1", id: "c", subject: "d1", payload: &schemas.AppointmentCancelled{By: by}, change: func(s *submission) { s.Time = when }}
+		return claim{by: "demo-1", id: "c", subject: "d1", payload: &schemas.AppointmentCancelled{By: by}, time: when}
 	}
 	for _, tc := range []struct {
 		what string
@@ -284,11 +293,13 @@ func TestOperatorsOnlyMessagesPassTheOfficeBy(t *testing.T) {
 }
 
 func TestWhatTheGatewayRefusedGoesToWhoeverCameThroughTheDoor(t *testing.T) {
-	s := &submission{Event: schemas.Event{Source: "/participants/cnam/x", Extensions: map[string]string{schemas.AttrSubmitter: "cnaf", schemas.AttrSenderRole: "operator"}}, Verdict: schemas.ReasonNotYourParticipant}
+	s := newSubmission(schemas.Write(schemas.Event{Source: "/participants/cnam/x", Extensions: map[string]string{schemas.AttrSubmitter: "cnaf", schemas.AttrSenderRole: "operator"}}), schemas.Place{})
+	s.Verdict = schemas.ReasonNotYourParticipant
 	if diff := cmp.Diff([]string{"cnaf"}, doorParties(s)); diff != "" {
 		t.Errorf("a claim in another's name (-want +got):\n%s", diff)
 	}
-	s = &submission{Event: schemas.Event{Source: "/participants/demo-1/feeder", Extensions: map[string]string{schemas.AttrSubmitter: "feeder", schemas.AttrSenderRole: "office"}}, Verdict: schemas.ReasonMalformed}
+	s = newSubmission(schemas.Write(schemas.Event{Source: "/participants/demo-1/feeder", Extensions: map[string]string{schemas.AttrSubmitter: "feeder", schemas.AttrSenderRole: "office"}}), schemas.Place{})
+	s.Verdict = schemas.ReasonMalformed
 	if diff := cmp.Diff([]string{"offices/demo-1", "feeder"}, doorParties(s)); diff != "" {
 		t.Errorf("a feeder's malformed event (-want +got):\n%s", diff)
 	}

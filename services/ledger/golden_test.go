@@ -46,7 +46,7 @@ func goldenLog(version int) []claim {
 		{by: "cnaf", id: "e10", subject: "d1~msa", payload: child},
 		{by: "msa", id: "e11", subject: "d1~msa", payload: &schemas.ReferralReceived{}},
 		{by: "msa", id: "e12", subject: "d1~rdv", payload: booked},
-		{by: "demo-1", id: "e13", subject: "d1~rdv", payload: &schemas.AppointmentCancelled{By: "person", Reason: new("person_ill")}, change: func(s *submission) { s.Time = at("2026-05-14T11:00:00Z") }},
+		{by: "demo-1", id: "e13", subject: "d1~rdv", payload: &schemas.AppointmentCancelled{By: "person", Reason: new("person_ill")}, time: at("2026-05-14T11:00:00Z")},
 		{by: "msa", id: "e14", subject: "d1~msa", payload: &schemas.ReferralRefused{Reason: "not_eligible"}},
 		{by: "demo-1", id: "e15", subject: "d1~msa", payload: &schemas.ReferralReopened{Reason: new("new_information")}},
 		{by: "demo-1", id: "v1", subject: "v1", payload: &schemas.VisitRecorded{Office: "demo-1", Day: 20587, HalfDay: "morning", Channel: "phone", Operators: []string{"cnaf"}, Services: []string{}}},
@@ -106,10 +106,10 @@ func judgeAll(t *testing.T, claims []claim, version int) string {
 		received = received.Add(time.Minute)
 		s := submissionOf(t, codec, c, schemas.Place{Partition: 3, Offset: int64(i)}, received)
 		s.Rules = version
-		d := dossiers[s.dossier()]
+		d := dossiers[s.dossier]
 		if d == nil {
 			d = new(dossier)
-			dossiers[s.dossier()] = d
+			dossiers[s.dossier] = d
 		}
 		out, err := made.make(t.Context(), d, s, decide(d, s))
 		if err != nil {
@@ -138,7 +138,7 @@ func submissionOf(t *testing.T, codec *schemas.Codec, c claim, place schemas.Pla
 		role = schemas.RoleOffice
 	}
 	e := schemas.Event{
-		ID: c.id, Source: schemas.Source(c.by, "test"), Type: schemas.TypeOf(c.payload), Subject: c.subject, Time: received,
+		ID: c.id, Source: schemas.Source(c.by, "test"), Type: schemas.TypeOf(c.payload), Subject: c.subject, Time: c.saidAt(received),
 		DataContentType: schemas.AvroContentType, DataSchema: "http://registry.example/schemas/ids/1", Data: data,
 		Extensions: map[string]string{
 			schemas.AttrPartitionKey: schemas.Dossier(c.subject), schemas.AttrReceivedTime: formatMillis(received.UnixMilli()), schemas.AttrRules: "1",

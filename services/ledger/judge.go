@@ -217,7 +217,7 @@ func (o *owner) decideSafely(ctx context.Context, d *dossier, s *submission) (v 
 	defer func() {
 		if p := recover(); p != nil {
 			o.log.ErrorContext(ctx, "judging panicked", telemetry.KeyPlace, s.Place.String(), telemetry.KeyEventType, s.Type, "panic", p)
-			o.memory.forget(s.dossier())
+			o.memory.forget(s.dossier)
 			v = refuse(schemas.ReasonHubError, "")
 		}
 	}()

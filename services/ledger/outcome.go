@@ -43,7 +43,7 @@ type outcome struct {
 // make builds the outcome of a decision. It is a pure function of the dossier,
 // the submission and the decision.
 func (o *outcomes) make(ctx context.Context, d *dossier, s *submission, v decision) (*outcome, error) {
-	out := &outcome{Place: s.Place, Dossier: s.dossier(), Received: clamp(d, s), Rules: rulesFor(d, s)}
+	out := &outcome{Place: s.Place, Dossier: s.dossier, Received: clamp(d, s), Rules: rulesFor(d, s)}
 	ext := map[string]string{}
 	e := schemas.Event{Subject: s.Subject, DataContentType: schemas.AvroContentType, Extensions: ext}
 	switch {
@@ -64,8 +64,8 @@ func (o *outcomes) make(ctx context.Context, d *dossier, s *submission, v decisi
 		return o.makeFact(d, s, v, out)
 	}
 	for _, name := range []string{schemas.AttrCorrelationID, schemas.AttrTraceParent, schemas.AttrPriority, schemas.AttrHistory, schemas.AttrPartitionKey, schemas.AttrSubmitter} {
-		if value, ok := s.Extensions[name]; ok {
-			ext[name] = value
+		if value := s.Attribute(name); value != nil {
+			ext[name] = string(value)
 		}
 	}
 	if s.ID != "" {
@@ -118,7 +118,7 @@ func (o *outcomes) makeFact(d *dossier, s *submission, v decision, out *outcome)
 	stamps.end(sequenceKey, appendSequence(stamps.values, out.Sequence))
 	stamps.end(offsetKey, strconv.AppendInt(stamps.values, out.Place.Offset, 10))
 	stamps.end(partitionKey, strconv.AppendInt(stamps.values, int64(out.Place.Partition), 10))
-	o.record(out, s.Data, schemas.Stamped(s.Event, s.headers, stamps.headers))
+	o.record(out, s.Data, s.Stamped(stamps.headers))
 	return out, nil
 }
 
@@ -160,7 +160,7 @@ func (o *outcomes) record(out *outcome, data []byte, headers []schemas.Header) {
 
 // schemaURI names the schema of data at the registry that the submission names.
 func (o *outcomes) schemaURI(s *submission, data []byte) string {
-	base, _, ok := strings.Cut(s.DataSchema, "/schemas/ids/")
+	base, _, ok := strings.Cut(string(s.DataSchema()), "/schemas/ids/")
 	if !ok {
 		base = o.registryURL
 	}
@@ -189,12 +189,12 @@ func repeatOf(s *submission, first *seen) *schemas.SubmissionRepeated {
 // doorParties is who came through the door, for a submission that the gateway
 // refused: the event's own claim cannot be trusted then.
 func doorParties(s *submission) []string {
-	submitter, sender := s.submitter(), s.Participant()
+	submitter, sender := s.submitter, s.Participant()
 	switch {
 	case submitter == "" || submitter == schemas.OfficesParticipant || submitter == schemas.HubParticipant:
 		return nil
 	case submitter == sender:
-		return []string{lifecycle.PartyName(sender, s.senderOffice())}
+		return []string{lifecycle.PartyName(sender, s.senderOffice)}
 	case s.Verdict == schemas.ReasonNotYourParticipant || sender == "":
 		return []string{submitter}
 	}
@@ -203,13 +203,13 @@ func doorParties(s *submission) []string {
 
 // read reads a record of relais.recorded back.
 func (o *outcomes) read(ctx context.Context, r broker.Record) (*outcome, error) {
-	e, err := schemas.FromRecord(r.Headers, r.Value)
+	w, err := schemas.ReadWritten(r.Headers, r.Value)
 	if err != nil {
 		return nil, fmt.Errorf("outcome at %d/%d: %w", r.Partition, r.Offset, err)
 	}
 	out := &outcome{Dossier: string(r.Key), record: r}
 	number := func(name string) int64 {
-		n, nerr := strconv.ParseInt(e.Extensions[name], 10, 64)
+		n, nerr := strconv.ParseInt(string(w.Attribute(name)), 10, 64)
 		if nerr != nil && err == nil {
 			err = fmt.Errorf("outcome at %d/%d: %s: %w", r.Partition, r.Offset, name, nerr)
 		}
@@ -217,14 +217,14 @@ func (o *outcomes) read(ctx context.Context, r broker.Record) (*outcome, error) 
 	}
 	out.Place = schemas.Place{Partition: int(number(schemas.AttrSubmittedPartition)), Offset: number(schemas.AttrSubmittedOffset)}
 	out.Rules = int(number(schemas.AttrRules))
-	received, terr := time.Parse(time.RFC3339Nano, e.Extensions[schemas.AttrReceivedTime])
+	received, terr := time.Parse(time.RFC3339Nano, string(w.Attribute(schemas.AttrReceivedTime)))
 	if terr != nil {
 		return nil, fmt.Errorf("outcome at %d/%d: receivedtime: %w", r.Partition, r.Offset, terr)
 	}
 	out.Received = received.UnixMilli()
-	switch e.Type {
+	switch w.Type {
 	case schemas.TypeSubmissionRepeated, schemas.TypeSubmissionRefused:
-		payload, derr := o.codec.Decode(ctx, e.Type, e.Data)
+		payload, derr := o.codec.Decode(ctx, w.Type, w.Data)
 		if derr != nil {
 			return nil, fmt.Errorf("outcome at %d/%d: %w", r.Partition, r.Offset, derr)
 		}
@@ -233,13 +233,11 @@ func (o *outcomes) read(ctx context.Context, r broker.Record) (*outcome, error) 
 		return out, err
 	}
 	out.Sequence = number(schemas.AttrSequence)
-	s := &submission{Event: e, Place: out.Place, Received: out.Received, Rules: out.Rules}
-	if s.Payload, terr = o.codec.Decode(ctx, e.Type, e.Data); terr != nil {
-		return nil, fmt.Errorf("outcome at %d/%d: %w", r.Partition, r.Offset, terr)
+	out.Fact = newSubmission(w, out.Place)
+	out.Fact.Received, out.Fact.Rules = out.Received, out.Rules
+	if derr := out.Fact.open(ctx, o.codec); derr != nil {
+		return nil, fmt.Errorf("outcome at %d/%d: %w", r.Partition, r.Offset, derr)
 	}
-	digest := schemas.Digest(e.Type, e.Subject, s.Payload)
-	s.Digest = digest[:]
-	out.Fact = s
 	return out, err
 }
 

@@ -14,9 +14,7 @@ import (
 // submission is one record of relais.submitted, read: all that a decision may
 // depend on besides the dossier.
 type submission struct {
-	schemas.Event
-	// headers are those that the event was read from.
-	headers []schemas.Header
+	schemas.Written
 	Place   schemas.Place
 	Payload any
 	Digest  []byte
@@ -27,14 +25,28 @@ type submission struct {
 	// Verdict is the gateway's refusal; empty when it passed.
 	Verdict       schemas.Reason
 	VerdictDetail string
+
+	// What the gateway stamped: whose dossier it is, who handed it in, and whether
+	// sender and recipient are offices.
+	dossier, submitter            string
+	senderOffice, recipientOffice bool
 }
 
-func (s *submission) dossier() string { return s.Extensions[schemas.AttrPartitionKey] }
-
-func (s *submission) submitter() string { return s.Extensions[schemas.AttrSubmitter] }
-
-func (s *submission) senderOffice() bool {
-	return s.Extensions[schemas.AttrSenderRole] == string(schemas.RoleOffice)
+// newSubmission is the submission without what its data says.
+func newSubmission(w schemas.Written, place schemas.Place) *submission {
+	s := &submission{
+		Written: w, Place: place,
+		Verdict: schemas.Reason(w.Attribute(schemas.AttrVerdict)), VerdictDetail: string(w.Attribute(schemas.AttrVerdictDetail)),
+		submitter:       string(w.Attribute(schemas.AttrSubmitter)),
+		senderOffice:    string(w.Attribute(schemas.AttrSenderRole)) == string(schemas.RoleOffice),
+		recipientOffice: string(w.Attribute(schemas.AttrRecipientRole)) == string(schemas.RoleOffice),
+	}
+	if dossier := w.Attribute(schemas.AttrPartitionKey); string(dossier) == w.Subject {
+		s.dossier = w.Subject
+	} else {
+		s.dossier = string(dossier)
+	}
+	return s
 }
 
 // errNoAnswer says that the registry did not answer: it will, later.
@@ -44,34 +56,40 @@ var errNoAnswer = errors.New("no answer from the schema registry")
 // errNoAnswer means that no gateway of ours wrote it; nothing can be decided then.
 func readSubmission(ctx context.Context, codec *schemas.Codec, r broker.Record) (*submission, error) {
 	place := schemas.Place{Partition: r.Partition, Offset: r.Offset}
-	e, err := schemas.FromRecord(r.Headers, r.Value)
+	w, err := schemas.ReadWritten(r.Headers, r.Value)
 	if err != nil {
 		return nil, fmt.Errorf("submission %s: %w", place, err)
 	}
-	s := &submission{Event: e, headers: r.Headers, Place: place}
-	s.Verdict = schemas.Reason(e.Extensions[schemas.AttrVerdict])
-	s.VerdictDetail = e.Extensions[schemas.AttrVerdictDetail]
-	received, err := time.Parse(time.RFC3339Nano, e.Extensions[schemas.AttrReceivedTime])
+	s := newSubmission(w, place)
+	received, err := time.Parse(time.RFC3339Nano, string(w.Attribute(schemas.AttrReceivedTime)))
 	if err != nil {
 		return nil, fmt.Errorf("submission %s: receivedtime: %w", place, err)
 	}
 	s.Received = received.UnixMilli()
-	if s.Rules, err = strconv.Atoi(e.Extensions[schemas.AttrRules]); err != nil {
+	if s.Rules, err = strconv.Atoi(string(w.Attribute(schemas.AttrRules))); err != nil {
 		return nil, fmt.Errorf("submission %s: rules: %w", place, err)
 	}
-	if s.dossier() != string(r.Key) {
+	if s.dossier != string(r.Key) {
 		return nil, fmt.Errorf("submission %s: its key is not its dossier", place)
 	}
 	if s.Verdict != "" {
 		return s, nil
 	}
-	if s.Payload, err = codec.Decode(ctx, e.Type, e.Data); err != nil {
+	if err := s.open(ctx, codec); err != nil {
 		if refusal := (*schemas.Refusal)(nil); errors.As(err, &refusal) {
 			return nil, fmt.Errorf("submission %s: %w", place, err)
 		}
 		return nil, fmt.Errorf("submission %s: %w: %w", place, errNoAnswer, err)
 	}
-	digest := schemas.Digest(e.Type, e.Subject, s.Payload)
-	s.Digest = digest[:]
 	return s, nil
+}
+
+// open reads the data.
+func (s *submission) open(ctx context.Context, codec *schemas.Codec) (err error) {
+	if s.Payload, err = codec.Decode(ctx, s.Type, s.Data); err != nil {
+		return err
+	}
+	digest := schemas.Digest(s.Type, s.Subject, s.Payload)
+	s.Digest = digest[:]
+	return nil
 }
