@@ -100,8 +100,9 @@ func (b *bench) hop(ctx context.Context) error {
 	return failed
 }
 
-// hopWarm drains a part of what will be drained, uncounted: brokers that have just
-// started are several times slower for their first requests.
+// hopWarm lets every hopper drain a part of what will be drained, uncounted: brokers
+// that have just started are several times slower for their first requests, and for
+// their first transactions.
 func (b *bench) hopWarm(ctx context.Context, c *cluster) error {
 	const prefix = "warm"
 	client, err := c.client("bench")
@@ -117,7 +118,7 @@ func (b *bench) hopWarm(ctx context.Context, c *cluster) error {
 	if err := w.fill(ctx, client, n); err != nil {
 		return err
 	}
-	for _, h := range hoppers[:2] {
+	for _, h := range hoppers {
 		if _, err := b.drain(ctx, c, client, h, prefix, n); err != nil {
 			return fmt.Errorf("%s: %w", h.name, err)
 		}
