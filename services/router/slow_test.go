@@ -3,28 +3,29 @@ package router
 import (
 	"context"
 	"flag"
-	"fmt"
-	"os"
-	"slices"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
-	"text/tabwriter"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/enginetest"
 )
 
 // slowFor runs the measurement in real time, each row so long: `go test
-// ./services/router -run Slow -slow 20s -v` prints it as a table.
+// ./services/router -run Slow -slow 20s -v` logs it as a table.
 var slowFor = flag.Duration("slow", 0, "measure slow recipients in real time, each for this long")
 
 // How many events a second are routed, each to the recipient that is slow and to
 // two others, in virtual and in real time.
 const virtualRate, realRate = 20, 200
+
+// answerTakes is how long the broker's answers are under way in virtual time.
+const answerTakes = 2 * time.Millisecond
 
 // slowness are the ways in which cnaf can be slow or dead.
 var slowness = []struct {
@@ -51,8 +52,9 @@ var slowness = []struct {
 
 // latencies are how long the copies of the others took, from their outcome to
 // their reader.
-func latencies(t *testing.T, begin func(*world), rate int, length time.Duration) []time.Duration {
+func latencies(t *testing.T, begin func(*world), rate int, takes, length time.Duration) []time.Duration {
 	w := newWorld(t)
+	w.kafka.Takes(takes)
 	_, stop := w.router()
 	defer stop()
 	var mu sync.Mutex
@@ -85,12 +87,12 @@ func latencies(t *testing.T, begin func(*world), rate int, length time.Duration)
 	all = nil
 	mu.Unlock()
 	begin(w)
-	tick := time.NewTicker(time.Second / time.Duration(rate))
-	defer tick.Stop()
-	n := int(length.Seconds()) * rate
+	n, due := int(length.Seconds())*rate, time.Now()
+	uneven := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // each run has the same arrivals
 	for i := range n {
 		w.record(i%partitions, "cnaf", "cpam", "offices/demo-1")
-		<-tick.C
+		due = due.Add(time.Duration(uneven.Int64N(2 * int64(time.Second) / int64(rate))))
+		_ = pause(t.Context(), time.Until(due))
 	}
 	time.Sleep(2 * time.Second)
 	cancel()
@@ -100,42 +102,26 @@ func latencies(t *testing.T, begin func(*world), rate int, length time.Duration)
 	if len(all) != 2*n {
 		t.Errorf("the others have %d of %d copies", len(all), 2*n)
 	}
-	slices.Sort(all)
 	return all
 }
 
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
-}
-
 func TestASlowRecipientChangesTheOthersDeliveriesNoMoreThanTwoEqualRunsDiffer(t *testing.T) {
-	var first, second time.Duration
-	for i, s := range slowness {
+	var runs []enginetest.Waits
+	for _, s := range slowness {
 		synctest.Test(t, func(t *testing.T) {
-			p99 := quantile(latencies(t, s.begin, virtualRate, 12*time.Second), 0.99)
-			switch i {
-			case 0:
-				first = p99
-			case 1:
-				second = p99
-			default:
-				if differ := max(first, second) - min(first, second); p99 > max(first, second)+differ {
-					t.Errorf("%s: p99 of the others is %v; of two equal runs it is %v and %v", s.name, p99, first, second)
-				}
-			}
+			runs = append(runs, enginetest.Waits{Run: s.name, All: latencies(t, s.begin, virtualRate, answerTakes, 12*time.Second)})
 		})
 	}
+	enginetest.CompareWaits(t, runs)
 }
 
 func TestSlowRecipientsInRealTime(t *testing.T) {
 	if *slowFor == 0 {
 		t.Skip("a measurement: run it with -slow 20s")
 	}
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(out, "cnaf\tothers' p50\tp99\tp99.9\n")
+	var runs []enginetest.Waits
 	for _, s := range slowness {
-		all := latencies(t, s.begin, realRate, *slowFor)
-		_, _ = fmt.Fprintf(out, "%s\t%v\t%v\t%v\n", s.name, quantile(all, 0.5), quantile(all, 0.99), quantile(all, 0.999))
+		runs = append(runs, enginetest.Waits{Run: s.name, All: latencies(t, s.begin, realRate, 0, *slowFor)})
 	}
-	_ = out.Flush()
+	enginetest.LogWaits(t, runs)
 }

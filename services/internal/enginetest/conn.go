@@ -48,6 +48,7 @@ type conn struct {
 	mu         sync.Mutex
 	remain     int // bytes of the request being written
 	lose, hold bool
+	asked      bool // for records or to keep some, and nothing of the answer has been read
 }
 
 func (c *conn) Write(p []byte) (int, error) {
@@ -55,6 +56,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	if c.remain == 0 && len(p) >= 6 {
 		key := kmsg.Key(binary.BigEndian.Uint16(p[4:]))
 		c.remain = 4 + int(binary.BigEndian.Uint32(p))
+		c.asked = key == kmsg.Produce || key == kmsg.Fetch
 		c.lose, c.hold = c.line.losses.take(loss{key, false}), c.line.losses.take(loss{key, true})
 	}
 	c.remain -= min(len(p), c.remain)
@@ -72,8 +74,12 @@ func (c *conn) Read(p []byte) (int, error) {
 			c.line.stand()
 		}
 		c.mu.Lock()
-		lose, hold := c.lose, c.hold
+		lose, hold, first := c.lose, c.hold, c.asked
+		c.asked = false
 		c.mu.Unlock()
+		if d := c.line.takes.Load(); first && n > 0 && d > 0 {
+			time.Sleep(time.Duration(d))
+		}
 		switch {
 		case err != nil || !lose && !hold:
 			return n, err

@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -15,6 +16,7 @@ type Line struct {
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	dials  atomic.Int64
 	cut    atomic.Bool
+	takes  atomic.Int64
 	losses losses
 
 	mu     sync.Mutex
@@ -43,6 +45,12 @@ func (l *Line) Dial(ctx context.Context, network, address string) (net.Conn, err
 
 // Cut lets dials fail (true) or succeed (false); connections stay.
 func (l *Line) Cut(cut bool) { l.cut.Store(cut) }
+
+// Takes lets each answer to a produce or a fetch be this long under way. Embedded
+// engines answer at once in virtual time, and of nothing nobody can tell how much
+// it has changed. Other answers are waited for under a lock of the client's, on
+// which virtual time stands still.
+func (l *Line) Takes(d time.Duration) { l.takes.Store(int64(d)) }
 
 // Dials is the number of connections made so far.
 func (l *Line) Dials() int64 { return l.dials.Load() }
