@@ -1,0 +1,72 @@
+package enginetest
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+)
+
+// Web is a web server on a network of its own: what it writes waits until its
+// client reads it, for no socket has room for it.
+type Web struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+// NewWeb starts a server that stops with the test.
+func NewWeb(t testing.TB, handler http.Handler) *Web {
+	w := &Web{conns: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: handler} //nolint:gosec // its clients are the test's
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(w)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-done
+	})
+	return w
+}
+
+// DialContext connects to the server, whatever the address.
+func (w *Web) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case w.conns <- server:
+		return client, nil
+	case <-w.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Client is a client of the server's that reads what it is sent.
+func (w *Web) Client(t testing.TB) *http.Client {
+	transport := &http.Transport{DialContext: w.DialContext}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// Accept makes it a net.Listener.
+func (w *Web) Accept() (net.Conn, error) {
+	select {
+	case c := <-w.conns:
+		return c, nil
+	case <-w.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (w *Web) Close() error {
+	w.once.Do(func() { close(w.closed) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (w *Web) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080} }
