@@ -152,16 +152,19 @@ func (c *cluster) abandon(ctx context.Context, b *broker.Broker, prefix string) 
 
 func (c *cluster) store() (redis.UniversalClient, error) { return store.Connect(c.redis) }
 
-// processorTime is what brokers and Redis have used so far.
-func (c *cluster) processorTime() time.Duration {
+// processorTime is what the brokers and Redis have used so far.
+func (c *cluster) processorTime() (brokers, redis time.Duration) {
 	files, _ := filepath.Glob(filepath.Join(c.data(), "run", "*.pid"))
-	var used time.Duration
 	for _, file := range files {
 		text, _ := os.ReadFile(file)
 		pid, _ := strconv.Atoi(firstOf(string(text)))
-		used += processorTime(pid)
+		if strings.HasPrefix(filepath.Base(file), "redis") {
+			redis += processorTime(pid)
+		} else {
+			brokers += processorTime(pid)
+		}
 	}
-	return used
+	return brokers, redis
 }
 
 // stop ends services, brokers and Redis. It goes on where something is gone already.

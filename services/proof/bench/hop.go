@@ -197,9 +197,9 @@ func (b *bench) drain(ctx context.Context, c *cluster, client *broker.Broker, h 
 	}
 	defer p.stop()
 	type look struct {
-		at           time.Time
-		count        int64
-		own, engines time.Duration // processor time so far
+		at                  time.Time
+		count               int64
+		own, brokers, redis time.Duration // processor time so far
 	}
 	var first, last look
 	const still, pause = 1500 * time.Millisecond, 100 * time.Millisecond
@@ -213,7 +213,8 @@ func (b *bench) drain(ctx context.Context, c *cluster, client *broker.Broker, h 
 		if err != nil {
 			return false
 		}
-		now := look{at: time.Now(), own: processorTime(p.cmd.Process.Pid), engines: c.processorTime()}
+		now := look{at: time.Now(), own: processorTime(p.cmd.Process.Pid)}
+		now.brokers, now.redis = c.processorTime()
 		for _, r := range ranges {
 			now.count += r.Next
 		}
@@ -233,7 +234,9 @@ func (b *bench) drain(ctx context.Context, c *cluster, client *broker.Broker, h 
 		took = 20 * time.Millisecond
 	}
 	n := last.count - first.count
-	b.say("%s: %s/s; processor time an event: its own %s, the engines' %s", p.name, thousands(float64(n)/took.Seconds()), (last.own-first.own)/time.Duration(max(n, 1)), (last.engines-first.engines)/time.Duration(max(n, 1)))
+	each := time.Duration(max(n, 1))
+	b.say("%s: %s/s; processor time an event: its own %s, the brokers' %s, Redis' %s", p.name, thousands(float64(n)/took.Seconds()),
+		(last.own-first.own)/each, (last.brokers-first.brokers)/each, (last.redis-first.redis)/each)
 	return float64(n) / took.Seconds(), nil
 }
 
