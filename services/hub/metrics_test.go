@@ -41,6 +41,7 @@ var claimed = map[string][]string{
 	"relais_stage_duration_seconds":       {"gateway", "ledger"},
 	"relais_outcomes_total":               {"ledger"},
 	"relais_ledger_halted":                {"ledger"},
+	"relais_ledger_panics_total":          {"ledger"},
 	"relais_event_end_to_end_seconds":     {"inbox", "router"},
 	"relais_dedupe_hits_total":            {"clock", "courier", "inbox", "ledger", "router"},
 	"relais_delivery_attempts_total":      {"courier", "router"},

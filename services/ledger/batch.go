@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"time"
 
 	"github.com/relais-fr/relais/services/internal/broker"
@@ -81,7 +82,12 @@ func (o *owner) applyAll(ctx context.Context, last broker.Record, applied []*out
 	}
 	highest := o.highest
 	for _, out := range applied {
-		apply(dossiers[out.Dossier], out)
+		if err := o.unfoldable(ctx, out.record.Offset, guarded(func() error {
+			apply(dossiers[out.Dossier], out)
+			return nil
+		})); err != nil {
+			return err
+		}
 		highest = out.Place.Offset
 	}
 	return o.commit(ctx, dossiers, last, highest)
@@ -102,6 +108,7 @@ func (o *owner) commit(ctx context.Context, dossiers map[string]*dossier, last b
 		return err
 	}
 	o.at, o.highest = to, highest
+	maps.DeleteFunc(o.faulty, func(offset int64, _ fault) bool { return offset <= highest })
 	return nil
 }
 

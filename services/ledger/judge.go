@@ -21,10 +21,10 @@ func (o *owner) checkLogs(ctx context.Context) error {
 	}
 	r := ranges[o.partition]
 	if o.highest >= r.Next {
-		return &IntegrityError{o.partition, fmt.Sprintf("%s ends at %d, but submission %d has an outcome", o.submitted, r.Next, o.highest), true}
+		return &IntegrityError{Partition: o.partition, What: fmt.Sprintf("%s ends at %d, but submission %d has an outcome", o.submitted, r.Next, o.highest), Mendable: true}
 	}
 	if r.First > o.highest+1 {
-		return &IntegrityError{o.partition, fmt.Sprintf("%s begins at %d, but submission %d has no outcome yet", o.submitted, r.First, o.highest+1), false}
+		return &IntegrityError{Partition: o.partition, What: fmt.Sprintf("%s begins at %d, but submission %d has no outcome yet", o.submitted, r.First, o.highest+1)}
 	}
 	if o.highest < r.First {
 		return nil
@@ -41,13 +41,13 @@ func (o *owner) checkLogs(ctx context.Context) error {
 	}
 	e, err := schemas.FromRecord(submitted.Headers, submitted.Value)
 	if err != nil {
-		return &IntegrityError{o.partition, fmt.Sprintf("submission %d cannot be read: %v", o.highest, err), false}
+		return &IntegrityError{Partition: o.partition, What: fmt.Sprintf("submission %d cannot be read: %v", o.highest, err)}
 	}
 	if string(submitted.Key) != recorded.Dossier || !recorded.answers(e) {
-		return &IntegrityError{o.partition, fmt.Sprintf("submission %d is not the one that its outcome was made for", o.highest), true}
+		return &IntegrityError{Partition: o.partition, What: fmt.Sprintf("submission %d is not the one that its outcome was made for", o.highest), Mendable: true}
 	}
 	if recorded.postponed() {
-		return &IntegrityError{o.partition, fmt.Sprintf("a repair was broken off after submission %d", o.highest), true}
+		return &IntegrityError{Partition: o.partition, What: fmt.Sprintf("a repair was broken off after submission %d", o.highest), Mendable: true}
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (o *owner) outcomeOf(ctx context.Context, offset int64) (*outcome, error) {
 			return out, nil
 		}
 	}
-	return nil, &IntegrityError{o.partition, fmt.Sprintf("%s has no outcome of submission %d", o.recorded, offset), false}
+	return nil, &IntegrityError{Partition: o.partition, What: fmt.Sprintf("%s has no outcome of submission %d", o.recorded, offset)}
 }
 
 // answers says whether the outcome is one of the event.
@@ -161,7 +161,7 @@ func (o *owner) step(ctx context.Context, records []broker.Record) (decided int,
 	size := 0
 	for _, r := range records {
 		if r.Offset != o.highest+1+int64(len(made)) {
-			return 0, &IntegrityError{o.partition, fmt.Sprintf("%s has a gap before %d", o.submitted, r.Offset), false}
+			return 0, &IntegrityError{Partition: o.partition, What: fmt.Sprintf("%s has a gap before %d", o.submitted, r.Offset)}
 		}
 		d := dossiers[string(r.Key)]
 		out, err := o.decideOne(ctx, d, r)
@@ -171,7 +171,9 @@ func (o *owner) step(ctx context.Context, records []broker.Record) (decided int,
 		if size += sizeOf(out.record); size > batchBytes && len(made) > 0 {
 			break
 		}
-		apply(d, out)
+		if err := o.applyOne(ctx, d, out, r); err != nil {
+			return 0, err
+		}
 		made, changed[out.Dossier] = append(made, out), d
 	}
 	if err := o.produce(ctx, made); err != nil {
@@ -186,10 +188,13 @@ func (o *owner) step(ctx context.Context, records []broker.Record) (decided int,
 	return len(made), nil
 }
 
-// decideOne makes the outcome of one submission. A submission that makes the
-// judging panic is recorded as hub_error, and the dossier stays as it was.
-func (o *owner) decideOne(ctx context.Context, d *dossier, r broker.Record) (out *outcome, err error) {
-	s, err := readSubmission(ctx, o.codec, r)
+// outcomeFor makes the outcome of one submission; it may panic.
+func (o *owner) outcomeFor(ctx context.Context, d *dossier, r broker.Record) (*outcome, error) {
+	wrong, faulty := o.faulty[r.Offset]
+	s, err := readHeaders(r)
+	if err == nil && !wrong.unread {
+		err = s.read(ctx, o.codec)
+	}
 	if err != nil {
 		if errors.Is(err, errNoAnswer) {
 			return nil, err
@@ -199,29 +204,17 @@ func (o *owner) decideOne(ctx context.Context, d *dossier, r broker.Record) (out
 	if asked := rulesFor(d, s); asked > Rules {
 		return nil, &UnknownRulesError{Place: s.Place, Asked: asked}
 	}
-	verdict := refuse(schemas.ReasonHubError, "")
-	why, faulty := o.faulty[r.Offset]
+	var verdict decision
 	later, postponed := o.postponed[r.Offset]
 	switch {
 	case postponed:
 		verdict = decision{repeat: &seen{Place: later.String()}}
 	case faulty:
-		verdict.detail = why
+		verdict = refuse(schemas.ReasonHubError, wrong.detail)
 	default:
-		verdict = o.decideSafely(ctx, d, s)
+		verdict = decide(d, s)
 	}
 	return o.outcomes.make(ctx, d, s, verdict)
-}
-
-func (o *owner) decideSafely(ctx context.Context, d *dossier, s *submission) (v decision) {
-	defer func() {
-		if p := recover(); p != nil {
-			o.log.ErrorContext(ctx, "judging panicked", telemetry.KeyPlace, s.Place.String(), telemetry.KeyEventType, s.Type, "panic", p)
-			o.memory.forget(s.dossier)
-			v = refuse(schemas.ReasonHubError, "")
-		}
-	}()
-	return decide(d, s)
 }
 
 // produce appends the outcomes. A request of unknown fate is repeated unchanged
@@ -244,7 +237,7 @@ func (o *owner) produce(ctx context.Context, made []*outcome) error {
 			// One of them is at fault: those before it go first.
 			return o.produceHalves(ctx, made, refused)
 		case errors.As(err, &refused):
-			o.faulty[made[0].Place.Offset] = refused.Error()
+			o.faulty[made[0].Place.Offset] = fault{detail: refused.Error()}
 			o.log.ErrorContext(ctx, "outcome was refused by the broker", telemetry.KeyPlace, made[0].Place.String(), telemetry.KeyError, err)
 			return errFoldAgain
 		}

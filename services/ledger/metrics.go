@@ -15,6 +15,7 @@ type metrics struct {
 	dropped  prometheus.Counter
 	refolds  prometheus.Counter
 	halted   prometheus.Gauge
+	poison   prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -32,6 +33,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		halted: f.NewGauge(prometheus.GaugeOpts{
 			Name: "relais_ledger_halted",
 			Help: "Partitions that are halted because their logs do not belong together: hubctl repair says what to do.",
+		}),
+		poison: f.NewCounter(prometheus.CounterOpts{
+			Name: "relais_ledger_panics_total",
+			Help: "Submissions that got hub_error because the ledger panicked on them: its log names each.",
 		}),
 		dropped: telemetry.DedupeHits(reg),
 		refolds: f.NewCounter(prometheus.CounterOpts{

@@ -35,10 +35,15 @@ type IntegrityError struct {
 	What      string
 	// Mendable says that a repair can make the logs go on.
 	Mendable bool
+	// OfBuild says that the logs are whole, and this build is at fault.
+	OfBuild bool
 }
 
 func (e *IntegrityError) Error() string {
-	if e.Mendable {
+	switch {
+	case e.OfBuild:
+		return fmt.Sprintf("partition %d is halted: %s; run another build", e.Partition, e.What)
+	case e.Mendable:
 		return fmt.Sprintf("partition %d is halted: %s; `hubctl repair` says what it would do about it", e.Partition, e.What)
 	}
 	return fmt.Sprintf("partition %d is halted: %s; nothing is decided until the log is restored from where it is whole", e.Partition, e.What)
@@ -70,7 +75,7 @@ type owner struct {
 	memory *memory
 	// faulty are submissions that get hub_error: judging them panicked, or the
 	// broker refused their outcome.
-	faulty map[int64]string
+	faulty map[int64]fault
 	// fromBeginning says that the fold began at the log's beginning.
 	fromBeginning bool
 	// postponed are submissions that a repair hands in again: each is a repeat of
@@ -80,7 +85,7 @@ type owner struct {
 
 func newOwner(l *Ledger, c *broker.Claim) *owner {
 	return &owner{
-		Ledger: l, partition: c.Partition, claim: c, faulty: map[int64]string{},
+		Ledger: l, partition: c.Partition, claim: c, faulty: map[int64]fault{},
 		log: l.host.Log.With(telemetry.KeyPartition, c.Partition),
 	}
 }
@@ -198,8 +203,11 @@ func (o *owner) foldBatch(ctx context.Context, records []broker.Record) error {
 	var applied []*outcome
 	highest := o.highest
 	for _, r := range records {
-		out, err := o.outcomes.read(ctx, r)
-		if err != nil {
+		var out *outcome
+		if err := o.unfoldable(ctx, r.Offset, guarded(func() (err error) {
+			out, err = o.outcomes.read(ctx, r)
+			return err
+		})); err != nil {
 			return err
 		}
 		switch {

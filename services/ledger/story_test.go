@@ -39,12 +39,14 @@ type house struct {
 	ledger *Ledger
 	mux    *http.ServeMux
 	ready  *services.Readiness
+	// schemas is the ledger's registry.
+	schemas schemas.SchemaSource
 }
 
 func newHouse(t *testing.T) *house {
 	kafka := enginetest.NewKafka(t)
 	mini, client := enginetest.NewRedis(t)
-	h := &house{t: t, kafka: kafka, redis: client, flush: mini.FlushAll, codec: schemas.NewCodec(enginetest.Schemas{})}
+	h := &house{t: t, kafka: kafka, redis: client, flush: mini.FlushAll, codec: schemas.NewCodec(enginetest.Schemas{}), schemas: enginetest.Schemas{}}
 	h.broker = h.newBroker()
 	t.Cleanup(func() { _ = h.broker.Close() })
 	settings := config.Default("127.0.0.1:0")
@@ -79,7 +81,7 @@ func (h *house) open() {
 	h.mux, h.ready = http.NewServeMux(), services.NewReadiness()
 	l, err := New(services.Host{
 		Log: log, Metrics: reg, Broker: h.broker, HTTP: h.mux, Ready: h.ready, Directory: view, Auth: auth.New(true, view.Participant),
-		Store: store.New(store.Config{Client: h.redis, Metrics: reg}), Schemas: enginetest.Schemas{}, Settings: settings,
+		Store: store.New(store.Config{Client: h.redis, Metrics: reg}), Schemas: h.schemas, Settings: settings,
 	})
 	if err != nil {
 		h.t.Fatal(err)

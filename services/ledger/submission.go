@@ -55,6 +55,31 @@ var errNoAnswer = errors.New("no answer from the schema registry")
 // readSubmission reads what a gateway wrote. An error but
 // errNoAnswer means that no gateway of ours wrote it; nothing can be decided then.
 func readSubmission(ctx context.Context, codec *schemas.Codec, r broker.Record) (*submission, error) {
+	s, err := readHeaders(r)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.read(ctx, codec)
+}
+
+// read reads the data, of a submission that the gateway did not refuse.
+func (s *submission) read(ctx context.Context, codec *schemas.Codec) error {
+	if s.Verdict != "" {
+		return nil
+	}
+	err := s.open(ctx, codec)
+	var refusal *schemas.Refusal
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refusal):
+		return fmt.Errorf("submission %s: %w", s.Place, err)
+	}
+	return fmt.Errorf("submission %s: %w: %w", s.Place, errNoAnswer, err)
+}
+
+// readHeaders reads all of a submission but its data.
+func readHeaders(r broker.Record) (*submission, error) {
 	place := schemas.Place{Partition: r.Partition, Offset: r.Offset}
 	w, err := schemas.ReadWritten(r.Headers, r.Value)
 	if err != nil {
@@ -71,15 +96,6 @@ func readSubmission(ctx context.Context, codec *schemas.Codec, r broker.Record) 
 	}
 	if s.dossier != string(r.Key) {
 		return nil, fmt.Errorf("submission %s: its key is not its dossier", place)
-	}
-	if s.Verdict != "" {
-		return s, nil
-	}
-	if err := s.open(ctx, codec); err != nil {
-		if refusal := (*schemas.Refusal)(nil); errors.As(err, &refusal) {
-			return nil, fmt.Errorf("submission %s: %w", place, err)
-		}
-		return nil, fmt.Errorf("submission %s: %w: %w", place, errNoAnswer, err)
 	}
 	return s, nil
 }
