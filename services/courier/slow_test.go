@@ -28,8 +28,8 @@ var neglects = []struct {
 	{"nothing is wrong, again", func(p *post) { p.read("cnaf") }},
 	{"nobody reads the mailbox", func(*post) {}},
 	{"nobody has read 3,000 events in it", func(p *post) { p.fill(3000) }},
-	{"40 readers leave their answers", func(p *post) { p.fill(3000); p.leave(40) }},
-	{"40 readers wait and leave", func(p *post) { p.leave(40) }},
+	{"10 readers leave their answers", func(p *post) { p.fill(3000); p.leave(10) }},
+	{"10 readers wait and leave", func(p *post) { p.leave(10) }},
 }
 
 // post is the mailboxes of a world, read over a network of their own.

@@ -149,7 +149,12 @@ func (w *world) hold(topic string, d time.Duration) {
 // router runs a router until stop is called.
 func (w *world) router() (r *Router, stop func()) {
 	w.t.Helper()
-	b := w.dial()
+	return w.routerOn(w.dial())
+}
+
+// routerOn runs a router that reaches the broker as it is given it.
+func (w *world) routerOn(b *broker.Broker) (r *Router, stop func()) {
+	w.t.Helper()
 	view := directorytest.View(w.t,
 		directory.Participant{ID: "cnaf", Role: directory.RoleOperator},
 		directory.Participant{ID: "cpam", Role: directory.RoleOperator},
