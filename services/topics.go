@@ -1,6 +1,7 @@
 package services
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -49,8 +50,8 @@ func HubTopics(s config.Settings) []broker.TopicSpec {
 	submitted := kept(hubMaxBytes)
 	submitted["message.timestamp.after.max.ms"] = millis(maxClockAhead)
 	return []broker.TopicSpec{
-		topic("from.offices", s.Partitions, limited(fromRetention, fromMaxBytes)),
-		topic("from.hub", fromPartitions, limited(fromRetention, fromMaxBytes)),
+		topic("from.offices", s.Partitions, from()),
+		topic("from.hub", fromPartitions, from()),
 		topic("submitted", s.Partitions, submitted),
 		topic("recorded", s.Partitions, kept(hubMaxBytes)),
 		topic("to.offices", s.Partitions, kept(hubMaxBytes)),
@@ -65,7 +66,7 @@ func HubTopics(s config.Settings) []broker.TopicSpec {
 func ParticipantTopics(s config.Settings, participant string) []broker.TopicSpec {
 	topic := topicsOf(s)
 	return []broker.TopicSpec{
-		topic("from."+participant, fromPartitions, limited(fromRetention, fromMaxBytes)),
+		topic("from."+participant, fromPartitions, from()),
 		topic("to."+participant, s.Partitions, limited(toRetention, hubMaxBytes)),
 	}
 }
@@ -82,7 +83,20 @@ func kept(maxBytes int) map[string]string {
 	return map[string]string{
 		"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1",
 		"max.message.bytes": strconv.Itoa(maxBytes), "unclean.leader.election.enable": "false",
+		// A copy is never refused for its original's time.
+		"message.timestamp.type": "CreateTime", "message.timestamp.before.max.ms": anyTime, "message.timestamp.after.max.ms": anyTime,
 	}
+}
+
+// anyTime bounds nothing.
+var anyTime = strconv.FormatInt(math.MaxInt64, 10)
+
+// from is a way in. Its records count from when the broker got them: by a sender's
+// clock of 1970 they would be removed before they are read, by one of 2100 never.
+func from() map[string]string {
+	settings := limited(fromRetention, fromMaxBytes)
+	settings["message.timestamp.type"] = "LogAppendTime"
+	return settings
 }
 
 func limited(retention time.Duration, maxBytes int) map[string]string {

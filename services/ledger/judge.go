@@ -233,13 +233,14 @@ func (o *owner) produce(ctx context.Context, made []*outcome) error {
 			return errFoldAgain
 		case err == nil:
 			return nil
+		case errors.As(err, &refused) && !refused.OfTheRecord():
+			// No fault of theirs (rights that were taken away, say): they wait.
+			return err
 		case errors.As(err, &refused) && len(made) > 1:
 			// One of them is at fault: those before it go first.
 			return o.produceHalves(ctx, made, refused)
 		case errors.As(err, &refused):
-			o.faulty[made[0].Place.Offset] = fault{detail: refused.Error()}
-			o.log.ErrorContext(ctx, "outcome was refused by the broker", telemetry.KeyPlace, made[0].Place.String(), telemetry.KeyError, err)
-			return errFoldAgain
+			return o.refused(ctx, made[0], refused)
 		}
 		o.log.WarnContext(ctx, "outcomes are of unknown fate: repeated unchanged", telemetry.KeyCount, len(made), telemetry.KeyError, err)
 		if !sleep(ctx, wait) {

@@ -105,3 +105,14 @@ func (o *owner) unfoldable(ctx context.Context, offset int64, err error) error {
 	o.log.ErrorContext(ctx, "folding panicked", telemetry.KeyOffset, offset, "panic", panicked.what, "stack", string(panicked.stack))
 	return &IntegrityError{Partition: o.partition, What: fmt.Sprintf("record %d of %s makes this build panic", offset, o.recorded), OfBuild: true}
 }
+
+// refused says what follows when the broker does not take an outcome: it is a
+// hub_error then. When it does not take that one either, the partition pauses.
+func (o *owner) refused(ctx context.Context, out *outcome, cause *broker.RefusedError) error {
+	if _, again := o.faulty[out.Place.Offset]; again {
+		return fmt.Errorf("not even the refusal of %s is taken: %w", out.Place, cause)
+	}
+	o.faulty[out.Place.Offset] = fault{detail: cause.Error()}
+	o.log.ErrorContext(ctx, "outcome was refused by the broker", telemetry.KeyPlace, out.Place.String(), telemetry.KeyError, cause)
+	return errFoldAgain
+}

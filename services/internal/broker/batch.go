@@ -21,6 +21,7 @@ const (
 	magicAt       = 16
 	checksumFrom  = 21
 	attrPacking   = 0x07
+	attrAppended  = 0x08 // its time is the broker's, and all its records'
 	attrTxn       = 0x10
 	attrControl   = 0x20
 	keptOfABatch  = 64 << 10
@@ -87,6 +88,7 @@ type header struct {
 	crc        uint32
 	attributes int16
 	firstTime  int64
+	maxTime    int64
 	producer   int64
 	count      int32
 }
@@ -99,6 +101,7 @@ func parseHeader(b []byte) header {
 		crc:        binary.BigEndian.Uint32(b[17:]),
 		attributes: int16(binary.BigEndian.Uint16(b[21:])),
 		firstTime:  int64(binary.BigEndian.Uint64(b[27:])),
+		maxTime:    int64(binary.BigEndian.Uint64(b[35:])),
 		producer:   int64(binary.BigEndian.Uint64(b[43:])),
 		count:      int32(binary.BigEndian.Uint32(b[57:])),
 	}
@@ -111,11 +114,19 @@ func parseHeader(b []byte) header {
 	return h
 }
 
+// time is that of a record so many milliseconds after the batch's first.
+func (h header) time(after int64) time.Time {
+	if h.attributes&attrAppended != 0 {
+		return time.UnixMilli(h.maxTime)
+	}
+	return time.UnixMilli(h.firstTime + after)
+}
+
 func (u *unpacker) damaged(batch []byte, h header, reason error) Record {
 	return Record{
 		Topic: u.tp.topic, Partition: u.tp.partition, Offset: h.base,
 		Value:      batch[:min(len(batch), keptOfABatch)],
-		Time:       time.UnixMilli(h.firstTime),
+		Time:       h.time(0),
 		Unreadable: &Unreadable{Last: h.last, Size: len(batch), Digest: sha256.Sum256(batch), Reason: reason},
 	}
 }
@@ -170,7 +181,7 @@ func (u *unpacker) record(r *reader, h header, budget *int) (Record, error) {
 	rec := Record{
 		Topic: u.tp.topic, Partition: u.tp.partition,
 		Offset: h.base + delta,
-		Time:   time.UnixMilli(h.firstTime + after),
+		Time:   h.time(after),
 		Key:    r.varbytes(),
 		Value:  r.varbytes(),
 	}

@@ -30,7 +30,7 @@ func (s storedBatch) bytes() []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(s.attrs))
 	b = binary.BigEndian.AppendUint32(b, uint32(s.lastDelta))
 	b = binary.BigEndian.AppendUint64(b, 1000)
-	b = binary.BigEndian.AppendUint64(b, 1000)
+	b = binary.BigEndian.AppendUint64(b, 2000)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.producer))
 	b = append(b, 0, 0, 0, 0, 0, 0)
 	b = binary.BigEndian.AppendUint32(b, uint32(s.count))
@@ -103,6 +103,31 @@ func TestAFetchIsUnpackedFromItsPositionOn(t *testing.T) {
 			}
 			if got.next != tc.next {
 				t.Errorf("next = %d, want %d", got.next, tc.next)
+			}
+		})
+	}
+}
+
+func TestTheTimeOfARecordIsItsOwnOrTheBrokers(t *testing.T) {
+	appended := batchOf(0, "a", "b")
+	appended.attrs = attrAppended
+	for _, tc := range []struct {
+		name  string
+		batch storedBatch
+		want  int64
+	}{
+		{"its own", batchOf(0, "a", "b"), 1000},
+		{"when the broker got it", appended, 2000},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := testUnpacker().unpack(&fetchAnswer{records: tc.batch.bytes()}, 0)
+			for _, r := range got.records {
+				if r.Time.UnixMilli() != tc.want {
+					t.Errorf("%s has the time %d, want %d", r.Value, r.Time.UnixMilli(), tc.want)
+				}
+			}
+			if len(got.records) != 2 {
+				t.Errorf("%d records", len(got.records))
 			}
 		})
 	}

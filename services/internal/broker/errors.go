@@ -52,6 +52,10 @@ func (e *RefusedError) TooLarge() bool {
 // others may still be starting.
 func (e *RefusedError) TooFewBrokers() bool { return errors.Is(e.Err, kafka.InvalidReplicationFactor) }
 
+// OfTheRecord says whether it is what was to be written that the broker does not
+// want, and not the client, or the topic as it is configured now.
+func (e *RefusedError) OfTheRecord() bool { return isOfTheRecord(e.Err) }
+
 // Gone says whether the topic does not exist, or is hidden from us.
 func (e *RefusedError) Gone() bool { return isUnknownTopic(e.Err) }
 
