@@ -210,7 +210,7 @@ func (p *partition) lane(topic string, number int) *lane {
 	name := short + "/" + strconv.Itoa(number)
 	l := p.lanes[name]
 	if l == nil {
-		l = &lane{p: p, name: name, topic: topic, partition: number, label: strings.TrimPrefix(short, "to."), moved: make(chan struct{}, 1)}
+		l = &lane{p: p, name: name, topic: topic, partition: number, label: strings.TrimPrefix(short, "to."), moved: make(chan struct{}, 1), told: broker.Beginning()}
 		p.lanes[name] = l
 	}
 	return l

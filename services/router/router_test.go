@@ -72,6 +72,19 @@ func TestATopicThatIsGoneIsFilledInOrderBeforeAnythingNew(t *testing.T) {
 	})
 }
 
+func TestTheVeryFirstEventForATopicThatIsGoneIsADeadDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		if err := w.broker.DeleteTopics(t.Context(), "relais.to.cnaf"); err != nil {
+			t.Fatal(err)
+		}
+		w.router()
+		place := w.record(0, "cnaf", "offices/demo-1")
+		time.Sleep(20 * time.Second)
+		same(t, "told", w.told(), map[string]string{place + "/cnaf": "dead topic_gone"})
+	})
+}
+
 func TestARecipientThatTakesNothingHoldsNobodyUp(t *testing.T) {
 	for _, fault := range []*kerr.Error{kerr.NotEnoughReplicas, kerr.NotLeaderForPartition, kerr.UnknownServerError} {
 		t.Run(fault.Message, func(t *testing.T) {
