@@ -144,6 +144,13 @@ func (o *owner) step(ctx context.Context, records []broker.Record) (decided int,
 	for n, size := 0, 0; n < len(records); n++ {
 		if size += sizeOf(records[n]); size > batchBytes && n > 0 {
 			records = records[:n]
+			break
+		}
+		// Its own fault is all that the ledger decides by something else than the log:
+		// nothing goes with it that rests on it, until it is known to be the first.
+		if _, faulty := o.faulty[records[n].Offset]; faulty {
+			records = records[:max(n, 1)]
+			break
 		}
 	}
 	dossiers, err := o.load(ctx, func(yield func(string) bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -31,6 +32,7 @@ import (
 type house struct {
 	t      *testing.T
 	kafka  *enginetest.Kafka
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	redis  *redis.Client
 	flush  func()
 	broker *broker.Broker
@@ -46,7 +48,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	kafka := enginetest.NewKafka(t)
 	mini, client := enginetest.NewRedis(t)
-	h := &house{t: t, kafka: kafka, redis: client, flush: mini.FlushAll, codec: schemas.NewCodec(enginetest.Schemas{}), schemas: enginetest.Schemas{}}
+	h := &house{t: t, kafka: kafka, dial: kafka.Dial, redis: client, flush: mini.FlushAll, codec: schemas.NewCodec(enginetest.Schemas{}), schemas: enginetest.Schemas{}}
 	h.broker = h.newBroker()
 	t.Cleanup(func() { _ = h.broker.Close() })
 	settings := config.Default("127.0.0.1:0")
@@ -58,7 +60,7 @@ func newHouse(t *testing.T) *house {
 }
 
 func (h *house) newBroker() *broker.Broker {
-	b, err := broker.New(broker.Config{Brokers: []string{h.kafka.Addr}, Dial: h.kafka.Dial, Metrics: prometheus.NewRegistry()})
+	b, err := broker.New(broker.Config{Brokers: []string{h.kafka.Addr}, Dial: h.dial, Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -52,6 +52,24 @@ func All() []Defect {
 			}},
 		},
 		{
+			Name:   "fault-in-company",
+			Clause: "What rests on the hub's own fault is not sent with it: it waits until that is known to be the first outcome.",
+			Edits: []Edit{{
+				ledger + "judge.go",
+				"			records = records[:max(n, 1)]\n			break\n",
+				"			continue\n",
+			}},
+		},
+		{
+			Name:   "refusal-taken-for-a-fault",
+			Clause: "An outcome that is refused for what is not in it, such as a right taken away, waits until it is taken: it is nobody's fault.",
+			Edits: []Edit{{
+				ledger + "judge.go",
+				"errors.As(err, &refused) && !refused.OfTheRecord():",
+				"errors.As(err, &refused) && false:",
+			}},
+		},
+		{
 			Name:   "unknown-fate-taken-for-written",
 			Clause: "A request of unknown fate is repeated unchanged before anything later is sent.",
 			Edits: []Edit{{
