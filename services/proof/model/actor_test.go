@@ -6,8 +6,12 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/relais-fr/relais/schemas"
 )
 
 // actor is a process as the engines see it: what it sends, and what becomes of it.
@@ -17,6 +21,9 @@ type actor struct {
 	// died is closed when it is killed: from then on nothing of it arrives that
 	// has not.
 	died chan struct{}
+	// mortal is whether it may crash where it does most harm: a service, which is
+	// started again.
+	mortal bool
 
 	mu      sync.Mutex
 	dead    bool
@@ -109,6 +116,21 @@ func (a *actor) kill() {
 	}
 }
 
+// crash may kill the process shortly after something of it went wrong, before it
+// has made up for it.
+func (a *actor) crash() {
+	if !a.mortal || !a.happens(a.world.weather.crash) {
+		return
+	}
+	d := a.between(0, 40*time.Millisecond)
+	a.world.processes.Go(func() {
+		if a.wait(d) {
+			a.tell("crash", "")
+			a.kill()
+		}
+	})
+}
+
 // dial connects to the broker.
 func (a *actor) dial(context.Context, string, string) (net.Conn, error) {
 	a.mu.Lock()
@@ -131,6 +153,8 @@ const (
 	fateLate    fate = "under way, and arrives when nobody expects it"
 	fateDropped fate = "lost under way"
 	fateRefused fate = "refused for good"
+	// fateForbidden is a refusal that is nobody's fault, and passes.
+	fateForbidden fate = "refused for want of a right"
 )
 
 func (a *actor) produceFate(topic string, data []byte) fate {
@@ -139,27 +163,81 @@ func (a *actor) produceFate(topic string, data []byte) fate {
 		return fateRefused
 	}
 	switch weather := w.weather; {
+	case w.forbidden(a, topic):
+		return fateForbidden
 	case a.happens(weather.answerLost):
 		return fateLost
 	case a.happens(weather.late):
+		// Perhaps limits change meanwhile: what comes again is refused.
+		if a.happens(weather.refusedAgain) {
+			w.doNotWant(a, topic, data)
+		}
 		return fateLate
 	case a.happens(weather.dropped):
 		return fateDropped
-	case topic == topicRecorded && a.happens(weather.refused):
-		w.markRefused(data)
-		return fateRefused
-	case topic == topicSubmitted && a.happens(weather.refused):
-		return fateRefused
+	case a.happens(weather.refused):
+		w.doNotWant(a, topic, data)
 	}
 	return fateWritten
+}
+
+// forbidden says whether the broker lets nobody write to the topic now.
+func (w *world) forbidden(a *actor, topic string) bool {
+	begins := topic == topicRecorded && a.happens(w.weather.forbidden)
+	until := time.Now().Add(a.between(0, 2*time.Second))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if begins {
+		w.forbiddenUntil = until
+	}
+	return topic == topicRecorded && time.Now().Before(w.forbiddenUntil)
+}
+
+// doNotWant lets the broker refuse one of the records: a submission for a while, an
+// outcome for ever, unless it is the hub's own fault: that is small.
+func (w *world) doNotWant(a *actor, topic string, data []byte) {
+	if topic != topicSubmitted && topic != topicRecorded {
+		return
+	}
+	records := read(data)
+	culprit := records[a.draw(len(records))]
+	if strings.Contains(culprit.value, string(schemas.ReasonHubError)) {
+		return
+	}
+	until := time.Now().Add(a.between(0, 2*time.Second))
+	if topic == topicRecorded {
+		until = time.Now().Add(time.Hour)
+	}
+	w.kafka.mu.Lock()
+	defer w.kafka.mu.Unlock()
+	w.kafka.unwanted[topic+" "+culprit.name()] = until
+}
+
+// refuses says whether the broker does not want one of the records, and so none of
+// them; k.mu is held. A ledger whose outcome is refused alone records the hub's own
+// fault in its place.
+func (k *kafka) refuses(topic string, data []byte) bool {
+	if len(k.unwanted) == 0 {
+		return false
+	}
+	records := read(data)
+	if !slices.ContainsFunc(records, func(r record) bool { return time.Now().Before(k.unwanted[topic+" "+r.name()]) }) {
+		return false
+	}
+	if topic == topicRecorded && len(records) == 1 {
+		k.refused[records[0].place()] = true
+	}
+	return true
 }
 
 func (a *actor) commitLost() bool { return a.happens(a.world.weather.commitLost) }
 
 // weather is how often what goes wrong, in one schedule.
 type weather struct {
-	unreachable, answerLost, late, dropped, refused, commitLost float64
-	storeFails, storeAnswerLost, storeFlushed, storeOlder       float64
+	unreachable, answerLost, late, dropped, refused, refusedAgain, forbidden, commitLost float64
+	storeFails, storeAnswerLost, storeFlushed, storeOlder                                float64
+	// crash is how often a process dies whose produce went wrong.
+	crash float64
 }
 
 // newWeather draws some faults, and leaves others out: what hides behind another
@@ -172,8 +250,9 @@ func newWeather(r *rand.Rand) weather {
 		return most * r.Float64()
 	}
 	return weather{
-		unreachable: some(0.02), answerLost: some(0.2), late: some(0.2), dropped: some(0.1), refused: some(0.08), commitLost: some(0.2),
+		unreachable: some(0.02), answerLost: some(0.2), late: some(0.2), dropped: some(0.1), refused: some(0.08), refusedAgain: some(0.4), forbidden: some(0.03), commitLost: some(0.2),
 		storeFails: some(0.05), storeAnswerLost: some(0.1), storeFlushed: some(0.06), storeOlder: some(0.1),
+		crash: some(0.5),
 	}
 }
 

@@ -42,7 +42,7 @@ func (w *world) outcomes() [][]record {
 					return all
 				}
 				all[p] = append(all[p], r)
-			case !r.same(all[p][r.number()]) && !w.refused[r.place()]:
+			case !r.same(all[p][r.number()]):
 				w.problem("recorded/%d has two outcomes of %s, at %d and %d, that differ:\n%s", p, r.place(), all[p][r.number()].offset, r.offset, differ(all[p][r.number()], r))
 			}
 		}
@@ -168,7 +168,7 @@ func (w *world) undisturbed(first [][]record) *world {
 	faults := map[string]bool{}
 	for p := range partitions {
 		for _, r := range first[p] {
-			if w.refused[r.place()] && r.attrs["type"] == schemas.TypeSubmissionRefused && strings.Contains(r.value, string(schemas.ReasonHubError)) {
+			if w.kafka.refused[r.place()] && r.attrs["type"] == schemas.TypeSubmissionRefused && strings.Contains(r.value, string(schemas.ReasonHubError)) {
 				faults[r.place()] = true
 			}
 		}

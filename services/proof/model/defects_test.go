@@ -16,7 +16,13 @@ import (
 
 // elsewhere are defects that the schedules do not reach, with the package and the
 // test that finds each.
-var elsewhere = map[string][2]string{}
+var elsewhere = map[string][2]string{
+	// Outcomes follow from submissions alone, so that another owner's are the same,
+	// but for the hub's own fault in place of one that the broker refuses. Brokers of
+	// the schedules refuse what they have refused, so that the two never meet.
+	"base-offset-not-checked": {"./services/ledger", "^TestWhatRestsOnItsOwnFaultWaitsUntilThatIsTheFirst$"},
+	"fault-in-company":        {"./services/ledger", "^TestWhatRestsOnItsOwnFaultWaitsUntilThatIsTheFirst$"},
+}
 
 // within is how many schedules a defect may stay hidden for.
 const within = 150

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ const (
 	codeTooLarge    = 10
 	codeIllegal     = 22
 	codeRebalance   = 27
+	codeForbidden   = 29
 	codePolicy      = 44
 	brokerHost      = "127.0.0.1"
 	brokerPort      = 9092
@@ -33,6 +35,10 @@ type kafka struct {
 	mu     sync.Mutex
 	topics map[string][]*partition
 	groups map[string]*group
+	// unwanted are records that are refused, and until when; refused are places
+	// whose outcome was, alone.
+	unwanted map[string]time.Time
+	refused  map[string]bool
 }
 
 // partition is a log of batches as they were produced.
@@ -40,6 +46,7 @@ type partition struct {
 	batches []batch
 	next    int64
 	grown   chan struct{}
+	late    []*late
 }
 
 type batch struct {
@@ -48,7 +55,7 @@ type batch struct {
 }
 
 func newKafka(w *world, topics map[string]int) *kafka {
-	k := &kafka{world: w, topics: map[string][]*partition{}, groups: map[string]*group{}}
+	k := &kafka{world: w, topics: map[string][]*partition{}, groups: map[string]*group{}, unwanted: map[string]time.Time{}, refused: map[string]bool{}}
 	for name, n := range topics {
 		for range n {
 			k.topics[name] = append(k.topics[name], &partition{grown: make(chan struct{})})
@@ -211,41 +218,62 @@ func (k *kafka) produce(a *actor, req *kmsg.ProduceRequest) kmsg.Response {
 	p := kmsg.NewProduceResponseTopicPartition()
 	p.Partition, p.LogAppendTime, p.LogStartOffset = part.Partition, noOffset, 0
 	fate := a.produceFate(topic, data)
+	if fate == fateWritten || fate == fateLost {
+		if base, ok := k.append(topic, part.Partition, data); ok {
+			p.BaseOffset = base
+		} else {
+			fate = fateRefused
+		}
+	}
 	a.tell("produce", "%s %s/%d: %s", summary(data), topic, part.Partition, fate)
+	if fate != fateWritten {
+		a.crash()
+	}
 	switch fate {
+	case fateForbidden:
+		p.ErrorCode = codeForbidden
 	case fateRefused:
 		p.ErrorCode = codeTooLarge
 		if topic == topicSubmitted {
 			p.ErrorCode = codePolicy // the gateway hands it in again as it is
 		}
-	case fateDropped:
+	case fateLost, fateDropped:
 		return nil
 	case fateLate:
-		k.world.later(a.between(50*time.Millisecond, 15*time.Second), func() {
-			base := k.append(topic, part.Partition, data)
-			a.tell("arrive", "%s %s/%d: late, at %d", summary(data), topic, part.Partition, base)
-		})
+		k.delay(a, topic, part.Partition, data)
 		if a.chance(2) {
 			return nil
 		}
 		a.wait(11 * time.Second) // longer than the client's patience
 		return nil
 	default:
-		p.BaseOffset = k.append(topic, part.Partition, data)
 		a.tell("append", "%s/%d at %d", topic, part.Partition, p.BaseOffset)
-		if fate == fateLost {
-			return nil
-		}
 	}
 	t.Partitions = append(t.Partitions, p)
 	resp.Topics = append(resp.Topics, t)
 	return resp
 }
 
-func (k *kafka) append(topic string, part int32, data []byte) (base int64) {
+// append is what a broker does with a batch that has arrived; not ok when it does
+// not want it.
+func (k *kafka) append(topic string, part int32, data []byte) (base int64, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p := k.topics[topic][part]
+	p.late = slices.DeleteFunc(p.late, func(l *late) bool {
+		l.passes--
+		if l.passes == 0 {
+			l.arrive(k, p)
+		}
+		return l.passes == 0
+	})
+	if k.refuses(topic, data) {
+		return 0, false
+	}
+	return p.add(data), true
+}
+
+func (p *partition) add(data []byte) (base int64) {
 	base = p.next
 	binary.BigEndian.PutUint64(data, uint64(base))
 	p.next += int64(binary.BigEndian.Uint32(data[23:])) + 1
@@ -253,6 +281,40 @@ func (k *kafka) append(topic string, part int32, data []byte) (base int64) {
 	close(p.grown)
 	p.grown = make(chan struct{})
 	return base
+}
+
+// late is a batch under way. It arrives right before a later one, where it does the
+// most harm, or else when its time has come.
+type late struct {
+	actor  *actor
+	topic  string
+	data   []byte
+	passes int // it arrives before the batch that makes it 0
+}
+
+func (k *kafka) delay(a *actor, topic string, part int32, data []byte) {
+	l := &late{a, topic, data, a.draw(4)}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.topics[topic][part]
+	p.late = append(p.late, l)
+	k.world.later(a.between(50*time.Millisecond, 15*time.Second), func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if i := slices.Index(p.late, l); i >= 0 {
+			p.late = slices.Delete(p.late, i, i+1)
+			l.arrive(k, p)
+		}
+	})
+}
+
+func (l *late) arrive(k *kafka, p *partition) {
+	if k.refuses(l.topic, l.data) {
+		l.actor.tell("arrive", "%s: late, and is refused", summary(l.data))
+		return
+	}
+	base := p.add(l.data)
+	l.actor.tell("arrive", "%s: late, at %d", summary(l.data), base)
 }
 
 func (k *kafka) fetch(a *actor, req *kmsg.FetchRequest) kmsg.Response {

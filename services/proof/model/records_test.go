@@ -69,6 +69,15 @@ func (r record) place() string {
 	return r.attrs[schemas.AttrSubmittedPartition] + "-" + r.attrs[schemas.AttrSubmittedOffset]
 }
 
+// name is what the broker knows a record by: a submission by its sender's id, an
+// outcome by its place and content.
+func (r record) name() string {
+	if r.attrs[schemas.AttrSubmittedOffset] != "" {
+		return r.place() + " " + r.value
+	}
+	return submissionKey(r)
+}
+
 // same says whether two records are the same, byte for byte.
 func (r record) same(other record) bool {
 	return r.key == other.key && r.value == other.value && strings.Join(r.headers, "\n") == strings.Join(other.headers, "\n")

@@ -127,14 +127,24 @@ func (w *world) handIn(load []submission) <-chan map[string]bool {
 				panic(err)
 			}
 			defer b.Close() //nolint:errcheck // it never fails
-			for _, s := range all {
-				pause(w.ctx, time.Until(w.story.begun.Add(s.at)))
-				if _, err := b.Produce(w.ctx, s.record); err == nil {
-					a.tell("acked", "%s of %s", s.id, s.dossier)
-					mu.Lock()
-					acked[s.key()] = true
-					mu.Unlock()
+			for len(all) > 0 {
+				pause(w.ctx, time.Until(w.story.begun.Add(all[0].at)))
+				var acks []*broker.Ack
+				for _, s := range all {
+					if s.at == all[0].at {
+						acks = append(acks, b.Enqueue(s.record))
+					}
 				}
+				for i, ack := range acks {
+					if _, err := ack.Wait(w.ctx); err == nil {
+						s := all[i]
+						a.tell("acked", "%s of %s", s.id, s.dossier)
+						mu.Lock()
+						acked[s.key()] = true
+						mu.Unlock()
+					}
+				}
+				all = all[len(acks):]
 			}
 		})
 	}

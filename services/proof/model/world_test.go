@@ -66,13 +66,13 @@ type world struct {
 	stop      context.CancelFunc
 	ctx       context.Context
 
-	mu       sync.Mutex
-	refused  map[string]bool // places whose outcome was refused
-	problems []string
+	mu             sync.Mutex
+	forbiddenUntil time.Time // until when nobody may write to recorded
+	problems       []string
 }
 
 func newWorld(seed uint64) *world {
-	w := &world{seed: seed, refused: map[string]bool{}}
+	w := &world{seed: seed}
 	w.story.begun = time.Now()
 	w.kafka, w.memory = newKafka(w, topics()), newMemory(w)
 	w.ctx, w.stop = context.WithCancel(context.Background())
@@ -102,14 +102,6 @@ func (w *world) problem(format string, args ...any) {
 	w.problems = append(w.problems, fmt.Sprintf(format, args...))
 }
 
-func (w *world) markRefused(data []byte) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, r := range read(data) {
-		w.refused[r.place()] = true
-	}
-}
-
 // slot is a process that is started again whenever it ends.
 type slot struct {
 	world *world
@@ -129,7 +121,7 @@ func (s *slot) actor() *actor {
 // start keeps a process of that kind alive until the world ends.
 func (w *world) start(kind string, n int) *slot {
 	s := &slot{world: w, kind: kind, name: fmt.Sprintf("%s-%d", kind, n)}
-	s.now = w.newActor(s.name + ".0")
+	s.now = s.actorOf(0)
 	w.processes.Go(func() {
 		for life := 1; w.ctx.Err() == nil; life++ {
 			a := s.actor()
@@ -139,12 +131,18 @@ func (w *world) start(kind string, n int) *slot {
 			a.kill()
 			w.kafka.vacate(a)
 			s.mu.Lock()
-			s.now = w.newActor(fmt.Sprintf("%s.%d", s.name, life))
+			s.now = s.actorOf(life)
 			s.mu.Unlock()
 			pause(w.ctx, a.between(50*time.Millisecond, 2*time.Second))
 		}
 	})
 	return s
+}
+
+func (s *slot) actorOf(life int) *actor {
+	a := s.world.newActor(fmt.Sprintf("%s.%d", s.name, life))
+	a.mortal = true
+	return a
 }
 
 func pause(ctx context.Context, d time.Duration) {
