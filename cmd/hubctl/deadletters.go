@@ -139,11 +139,18 @@ func listLetters(ctx context.Context, c *call, as string, query url.Values, all,
 	default:
 		c.out.table(func(row *printer) {
 			for _, g := range groups {
-				row.printf("%d\tfor %s\t%s\tfrom %d senders\tsince %s\t%s\n", g.Count, g.Recipient, g.Reason, g.Senders, shown(g.Oldest, c.zone), sentenceOf(g.Reason))
+				row.printf("%d\tfor %s\t%s\tfrom %s\tsince %s\t%s\n", g.Count, g.Recipient, g.Reason, senders(g.Senders), shown(g.Oldest, c.zone), sentenceOf(g.Reason))
 			}
 		})
 	}
 	return nil
+}
+
+func senders(n int) string {
+	if n == 1 {
+		return "1 sender"
+	}
+	return fmt.Sprintf("%d senders", n)
 }
 
 func printLines[T any](out *printer, all []T) error {
@@ -262,10 +269,13 @@ in order by themselves once the topic is back.
 			choice.flags(flags)
 			all := flags.Bool("all", false, "all dead letters")
 			dry := flags.Bool("dry-run", false, "count them only")
-			rate := flags.Int("rate", 0, "at most so many `events` a second (500)")
+			rate := flags.Int("rate", 500, "at most so many `events` a second")
 			return func(ctx context.Context, c *call) error {
 				if err := choice.read(c); err != nil {
 					return err
+				}
+				if *rate < 1 {
+					return usage("--rate %d brings nothing: give at least 1", *rate)
 				}
 				chosen := len(c.args) > 0 || len(choice.query()) > 0
 				if chosen == *all {
@@ -293,6 +303,7 @@ type redrivenLine struct {
 	Waiting  int           `json:"waiting"`
 	OnPages  int           `json:"on_pages"`
 	Missing  int           `json:"missing"`
+	Unknown  []string      `json:"unknown"`
 	Done     bool          `json:"done"`
 	Problem  *door.Problem `json:"problem"`
 }
@@ -303,11 +314,15 @@ func redriveLetters(ctx context.Context, c *call, body []byte) error {
 	if err != nil {
 		return err
 	}
-	redriven := 0
+	redriven, tries := 0, 0
+	var unknown []string
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, lastPause) {
 		last, begun, err := redriveOnce(ctx, c, client, body)
 		redriven += last.Redriven
-		if err == nil {
+		if tries++; tries == 1 {
+			unknown = last.Unknown // later, also those that were redriven
+		}
+		if last.Unknown = unknown; err == nil {
 			return tellRedriven(c, last, redriven)
 		}
 		if ctx.Err() != nil || !begun || !door.Passing(err) {
@@ -369,7 +384,10 @@ func tellRedriven(c *call, last redrivenLine, redriven int) error {
 			c.out.printf("%d %s\n", rest.n, rest.what)
 		}
 	}
-	if last.Refused+last.Missing > 0 {
+	for _, place := range last.Unknown {
+		c.out.printf("at %s there is no dead letter\n", place)
+	}
+	if last.Refused+last.Missing+len(last.Unknown) > 0 {
 		return errSaid
 	}
 	return nil

@@ -41,7 +41,7 @@ the replay goes on where it was.`,
 			flags.StringVar(&p.until, "until", "", "only what was received before this `time`")
 			flags.StringVar(&p.types, "type", "", "only events of these `names`, after commas: ReferralMade,ReferralAccepted")
 			flags.StringVar(&p.body.Case, "case", "", "only events of the case with this `id`")
-			flags.IntVar(&p.body.Rate, "rate", 0, "at most so many `events` a second (500)")
+			flags.IntVar(&p.body.Rate, "rate", 500, "at most so many `events` a second")
 			flags.BoolVar(&p.yes, "yes", false, "write them; without it they are counted only")
 			flags.StringVar(&p.body.Cursor, "cursor", "", "go on with an earlier replay, at the `place` that it told")
 			return p.run
@@ -88,6 +88,8 @@ func (p *replay) run(ctx context.Context, c *call) error {
 		return usage("--as or --office, not both")
 	case participant == "" && c.token == "":
 		return usage("--as or --office is missing: whose events?")
+	case p.body.Rate < 1:
+		return usage("--rate %d brings nothing: give at least 1", p.body.Rate)
 	}
 	for _, bound := range []struct {
 		flag, text string

@@ -72,6 +72,7 @@ func TestDeadLettersAreRedrivenInOrderAndMarked(t *testing.T) {
 		same(t, "those of before", placesOf(w.list("admin", "?before=2000-01-01T00:00:00Z")), []string{})
 
 		same(t, "a dry run", w.redrive(`{}`), redriven{DryRun: true, Letters: 6, Redriven: 6, Done: true})
+		same(t, "of a place without", w.redrive(`{"places":["0-0","0-999"]}`), redriven{DryRun: true, Letters: 1, Redriven: 1, Unknown: []string{"0-999"}, Done: true})
 		same(t, "of others", w.redrive(`{"recipient":"cpam"}`), redriven{DryRun: true, Done: true})
 		same(t, "cnaf has", w.places("relais.to.cnaf"), []string{live})
 
@@ -182,6 +183,8 @@ func TestTheDoorsOfDeliveriesRefuse(t *testing.T) {
 			{"an unknown member", "admin", "POST", redrivesPath, `{"all":true}`, "malformed", 400},
 			{"more than one object", "admin", "POST", redrivesPath, `{}{}`, "malformed", 400},
 			{"a rate that is none", "admin", "POST", redrivesPath, `{"rate":-1}`, "malformed", 400},
+			{"a rate at which nothing comes", "admin", "POST", redrivesPath, `{"rate":0}`, "malformed", 400},
+			{"a rate beyond the bound", "admin", "POST", redrivesPath, `{"rate":5001}`, "malformed", 400},
 			{"a place that is none", "admin", "POST", redrivesPath, `{"places":["1"]}`, "malformed", 400},
 			{"too much", "admin", "POST", redrivesPath, `{"reason":"` + strings.Repeat("x", maxAsk) + `"}`, "malformed", 400},
 		} {

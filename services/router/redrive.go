@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,8 +26,8 @@ type redriveAsk struct {
 	choice
 	// DryRun counts and writes nothing; it is the default.
 	DryRun *bool `json:"dry_run"`
-	// Rate is in events a second.
-	Rate int `json:"rate"`
+	// Rate is in events a second; 500 when it is left out.
+	Rate *int `json:"rate"`
 }
 
 // redriven is one line of the answer.
@@ -42,7 +43,9 @@ type redriven struct {
 	Waiting int `json:"waiting"`
 	OnPages int `json:"on_pages"`
 	// Missing are those whose event is not on the log any more.
-	Missing int               `json:"missing"`
+	Missing int `json:"missing"`
+	// Unknown are places of the choice where there is no dead letter.
+	Unknown []string          `json:"unknown,omitempty"`
 	Done    bool              `json:"done"`
 	Problem *problem.Document `json:"problem,omitempty"`
 }
@@ -107,10 +110,10 @@ func readRedrive(req *http.Request) (redriveAsk, error) {
 		return a, errors.New("the body has something after the JSON object")
 	}
 	switch {
-	case a.Rate == 0:
-		a.Rate = defaultRate
-	case a.Rate < 0 || a.Rate > maxRate:
-		return a, fmt.Errorf("rate: %d events a second; use 1 to %d", a.Rate, maxRate)
+	case a.Rate == nil:
+		a.Rate = new(defaultRate)
+	case *a.Rate < 1 || *a.Rate > maxRate:
+		return a, fmt.Errorf("rate: %d events a second; use 1 to %d", *a.Rate, maxRate)
 	}
 	return a, a.check()
 }
@@ -128,7 +131,7 @@ type redriveRun struct {
 // all redrives the letters, in the order of their places.
 func (r *redriveRun) all(ctx context.Context) error {
 	chosen := r.letters.choose(func(l *letter) bool { return l.State == schemas.DeliveryDead && r.ask.fits(l) })
-	r.told.Letters = len(chosen)
+	r.told.Letters, r.told.Unknown = len(chosen), without(r.ask.Places, chosen)
 	due := time.Now()
 	for _, l := range chosen {
 		switch {
@@ -145,7 +148,7 @@ func (r *redriveRun) all(ctx context.Context) error {
 		if err := pause(ctx, time.Until(due)); err != nil {
 			return err
 		}
-		due = due.Add(time.Second / time.Duration(r.ask.Rate))
+		due = due.Add(time.Second / time.Duration(*r.ask.Rate))
 		if err := r.one(ctx, l); err != nil {
 			return err
 		}
@@ -154,6 +157,17 @@ func (r *redriveRun) all(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// without are the places at which there is none of the letters.
+func without(places []string, letters []*letter) []string {
+	var unknown []string
+	for _, place := range places {
+		if !slices.ContainsFunc(letters, func(l *letter) bool { return l.Place == place }) {
+			unknown = append(unknown, place)
+		}
+	}
+	return unknown
 }
 
 // one writes one copy and tells of it. Another router may have redriven it: then
