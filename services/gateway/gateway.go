@@ -47,6 +47,8 @@ type Gateway struct {
 
 	// shut is why the doors are shut; nil when they are open.
 	shut atomic.Pointer[string]
+	// cuts is, by partition, why it takes nothing; nil where it does.
+	cuts []atomic.Pointer[string]
 }
 
 var _ services.Service = (*Gateway)(nil)
@@ -64,6 +66,8 @@ func New(host services.Host) (*Gateway, error) {
 		submitted: host.Broker.Topic("submitted"), recorded: host.Broker.Topic("recorded"), quarantine: host.Broker.Topic("quarantine"),
 	}
 	g.outcomes = newOutcomes(host.Broker, codec, host.Log, g.recorded, g.partitions, g.pending)
+	g.cuts = make([]atomic.Pointer[string], g.partitions)
+	g.broker.Guard(g.submitted, g.outcomes.written)
 	g.census = newCensus(host.Broker, host.Log, g.quarantine)
 	g.tell(host.Metrics)
 	g.close("The gateway is starting; try again in a moment.")
@@ -98,6 +102,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 		if err := g.openDoors(ctx); err != nil {
 			return err
 		}
+		watching, stop := context.WithCancel(ctx)
+		var watch sync.WaitGroup
+		watch.Go(func() { g.watchLog(watching) })
+		defer watch.Wait()
+		defer stop()
 		return (&topicDoor{g}).run(ctx)
 	})
 	wg.Wait()
@@ -110,6 +119,14 @@ func (g *Gateway) close(sentence string) {
 	g.shut.Store(&sentence)
 	g.metrics.open.Set(0)
 	g.host.Ready.Set(false, sentence)
+}
+
+// open opens the doors.
+func (g *Gateway) open() {
+	g.shut.Store(nil)
+	g.metrics.open.Set(1)
+	g.host.Ready.Set(true, "ready")
+	g.log.Info("the doors are open")
 }
 
 // closed is why nothing can be accepted now, or "".
@@ -155,9 +172,6 @@ func (g *Gateway) openDoors(ctx context.Context) error {
 			return err
 		}
 	}
-	g.shut.Store(nil)
-	g.metrics.open.Set(1)
-	g.host.Ready.Set(true, "ready")
-	g.log.Info("the doors are open")
+	g.open()
 	return nil
 }

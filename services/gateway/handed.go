@@ -131,14 +131,16 @@ func (h *handed) settle(ctx context.Context) error {
 			return nil
 		}
 		var refused *broker.RefusedError
-		if !errors.As(err, &refused) {
+		switch {
+		case h.g.isCut(h.out.Partition, err):
+			// It is sent again once the partition is whole.
+		case !errors.As(err, &refused):
 			return unsettledError(h.origin, err)
-		}
-		if refused.TooLarge() {
+		case refused.TooLarge():
 			if err := h.shrink(); err != nil {
 				return unsettledError(h.origin, err)
 			}
-		} else {
+		default:
 			h.g.log.Error("the broker does not take submissions", telemetry.KeyTopic, h.out.Topic, telemetry.KeyError, err)
 			if err := pause(ctx, wait); err != nil {
 				return err

@@ -249,6 +249,9 @@ func (s *submission) acknowledge(ctx context.Context) {
 	limit, cancel := context.WithDeadline(ctx, s.sent.at.Add(ackLimit))
 	defer cancel()
 	offset, err := s.sent.ack.Wait(limit)
+	if s.q.isCut(s.sent.partition, err) {
+		err = broker.ErrClosed // as far as the caller is concerned
+	}
 	if err != nil {
 		s.fail(s.ruling.event.Type, err)
 		return

@@ -363,6 +363,9 @@ func TestAnAcknowledgementThatDoesNotComeIsNotANo(t *testing.T) {
 		if remedy, _ := got["remedy"].(string); w.Code != http.StatusServiceUnavailable || !strings.Contains(remedy, "same id") {
 			t.Errorf("POST = %d %v", w.Code, got)
 		}
+		// It has been noticed meanwhile, and the doors are shut; that they were not
+		// when the next request came is what is told here.
+		h.Gateway.open()
 		// The record is still in line; a later one of the dossier may not be sent
 		// in the same request.
 		var batch []string

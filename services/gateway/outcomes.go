@@ -143,6 +143,14 @@ func (o *outcomes) start(partition int, r broker.Range) int64 {
 	return r.Next
 }
 
+// written is the lowest submission of a partition that may have no outcome yet: all
+// below it were on the log.
+func (o *outcomes) written(partition int) int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.partitions[partition].highest + 1
+}
+
 // take reads a batch; an outcome that was appended twice is taken once.
 func (o *outcomes) take(ctx context.Context, batch broker.Batch) error {
 	if batch.Partition >= len(o.partitions) {

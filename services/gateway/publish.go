@@ -31,6 +31,9 @@ const roomPause = 5 * time.Millisecond
 // is ctx's.
 func (g *Gateway) enqueueWhenRoom(ctx context.Context, rec broker.Record) (*broker.Ack, error) {
 	for {
+		if err := g.waitWhole(ctx, &rec); err != nil {
+			return nil, err
+		}
 		ack := g.broker.Enqueue(rec)
 		if !isBufferFull(ctx, ack) {
 			return ack, nil
@@ -93,11 +96,15 @@ type sent struct {
 	at        time.Time
 }
 
-// send enqueues the event. The error is errEarlier, broker.ErrBufferFull or
-// ctx's; the event was then not sent.
+// send enqueues the event. The error is errEarlier, broker.ErrBufferFull, a
+// *notReadyError or ctx's; the event was then not sent.
 func (l *lane) send(ctx context.Context, e schemas.Event) (sent, error) {
 	dossier := e.Extensions[schemas.AttrPartitionKey]
 	if err := l.settle(ctx, dossier); err != nil {
+		return sent{}, err
+	}
+	if err := l.g.tooShort(&e); err != nil {
+		l.failed[dossier] = true
 		return sent{}, err
 	}
 	rec := l.g.record(e)

@@ -111,6 +111,7 @@ type Broker struct {
 	closed    bool
 	queuesMu  sync.Mutex // over queues
 	queues    map[topicPartition]*queue
+	guards    map[string]func(partition int) int64 // by topic; over it queuesMu
 	producers sync.WaitGroup
 	buffer    buffer
 
@@ -154,6 +155,7 @@ func New(cfg Config) (*Broker, error) {
 		ctx:         ctx,
 		stop:        stop,
 		queues:      make(map[topicPartition]*queue),
+		guards:      make(map[string]func(partition int) int64),
 		buffer:      buffer{max: int64(cfg.MaxBuffered)},
 	}, nil
 }

@@ -87,7 +87,7 @@ func (b *Broker) queueOf(tp topicPartition) *queue {
 	defer b.queuesMu.Unlock()
 	q := b.queues[tp]
 	if q == nil {
-		q = &queue{b: b, tp: tp, maxBytes: b.cfg.MaxBuffered / 2}
+		q = &queue{b: b, tp: tp, maxBytes: b.cfg.MaxBuffered / 2, guard: b.guards[tp.topic]}
 		b.queues[tp] = q
 	}
 	return q
@@ -123,6 +123,9 @@ type queue struct {
 	waiting []*Ack // first in line first
 	bytes   int    // of waiting
 	running bool
+	guard   func(partition int) int64 // nil for a topic that is not guarded
+	next    int64                     // after what was acknowledged, of a guarded topic
+	cut     *CutError                 // why nothing more is written
 }
 
 // push is called with b.mu held for reading, so that Close cannot have begun to
@@ -177,14 +180,18 @@ func (q *queue) take() []*Ack {
 // may have is split, until the culprit is alone and refused. perhaps says that
 // an earlier attempt may have been written.
 func (q *queue) send(batch []*Ack, perhaps bool) {
-	started, pace := time.Now(), backoff{}
+	if err := q.b.Cut(q.tp.topic, q.tp.partition); err != nil {
+		q.resolve(batch, 0, err)
+		return
+	}
+	started, pace, known := time.Now(), backoff{}, q.written()
 	trial := trial{perhaps: perhaps}
 	for tries := 0; ; tries++ {
 		base, err := q.attempt(batch)
 		if err == nil {
 			q.b.metrics.batchRecords.Observe(float64(len(batch)))
 			q.b.metrics.produceSeconds.Observe(time.Since(started).Seconds())
-			q.resolve(batch, base, nil)
+			q.resolve(batch, base, q.accepted(len(batch), base, known))
 			return
 		}
 		if isDefinite(err) && isOfTheRecord(err) && len(batch) > 1 {
