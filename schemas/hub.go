@@ -101,7 +101,17 @@ const (
 // Undelivered says whether the sender is to be told: the recipient will not have
 // the event, or has not collected it and soon cannot.
 func (d *DeliveryChanged) Undelivered() bool {
-	return d.State == DeliveryDead || d.Reason != nil && *d.Reason == DeliveryNotCollected
+	return d.State == DeliveryDead || d.State == DeliveryDelivered && d.isUncollected()
+}
+
+// Recovered says whether the sender, who was told that the event is undelivered, is
+// to be told that it is delivered after all.
+func (d *DeliveryChanged) Recovered() bool {
+	return d.State == DeliveryRedriven || d.State == DeliveryAcknowledged && d.isUncollected()
+}
+
+func (d *DeliveryChanged) isUncollected() bool {
+	return d.Reason != nil && *d.Reason == DeliveryNotCollected
 }
 
 // StatementIssued is the hub's signed account, to one participant, of what it

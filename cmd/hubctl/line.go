@@ -73,7 +73,7 @@ func deliveryWords(data []byte, zone *time.Location) string {
 	what := typeName(d.EventType) + " " + d.EventID + " for " + d.Recipient
 	since := shown(d.Since, zone)
 	switch reason := reasonOf(&d); {
-	case d.State == schemas.DeliveryRedriven:
+	case d.Recovered():
 		return what + " was delivered after all [" + d.State + "]"
 	case reason == schemas.DeliveryNotCollected && d.Deleted != nil:
 		return what + " has not been collected since " + since + " and is deleted on " + shown(*d.Deleted, zone) + " [" + reason + "]"

@@ -16,7 +16,7 @@ import (
 
 // report follows one partition of relais.deliveries while it is ours and hands in,
 // for the sender of an event, that a recipient will not have it or has not
-// collected it. It goes on from the group's commit, which follows the log's
+// collected it, and that it has it after all. It goes on from the group's commit, which follows the log's
 // acknowledgement; an unknown one means the beginning. What it hands in again then
 // has the same id.
 func (c *Clock) report(ctx context.Context, claim *broker.Claim) error {
@@ -67,12 +67,12 @@ func (c *Clock) reportAll(ctx context.Context, batch broker.Batch) error {
 		n, err := c.tryReports(ctx, batch)
 		if err == nil {
 			if n > 0 {
-				c.host.Log.InfoContext(ctx, "undelivered events reported", telemetry.KeyPartition, batch.Partition, telemetry.KeyCount, n, telemetry.KeyDuration, time.Since(started))
+				c.host.Log.InfoContext(ctx, "deliveries reported", telemetry.KeyPartition, batch.Partition, telemetry.KeyCount, n, telemetry.KeyDuration, time.Since(started))
 			}
 			c.metrics.reports.Add(float64(n))
 			return nil
 		}
-		c.host.Log.WarnContext(ctx, "undelivered events are not reported, trying again", telemetry.KeyPartition, batch.Partition, telemetry.KeyError, err)
+		c.host.Log.WarnContext(ctx, "deliveries are not reported, trying again", telemetry.KeyPartition, batch.Partition, telemetry.KeyError, err)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -86,14 +86,14 @@ func (c *Clock) tryReports(ctx context.Context, batch broker.Batch) (int, error)
 	defer cancel()
 	var acks []*broker.Ack
 	for _, r := range batch.Records {
-		d, err := c.undelivered(ctx, r)
+		d, err := c.toReport(ctx, r)
 		if err != nil {
 			return 0, err
 		}
 		if d == nil {
 			continue
 		}
-		ack, err := c.pen.write(ctx, reportID(d), d.Subject, d.Since, d)
+		ack, err := c.pen.write(ctx, reportID(d), d.Subject, d.Since, reported(d))
 		if err != nil {
 			return 0, fmt.Errorf("report %s: %w", r.Key, err)
 		}
@@ -107,9 +107,9 @@ func (c *Clock) tryReports(ctx context.Context, batch broker.Batch) (int, error)
 	return len(acks), nil
 }
 
-// undelivered is the step of a delivery that its event's sender is to be told of;
-// nil for any other, and for what can never be read.
-func (c *Clock) undelivered(ctx context.Context, r broker.Record) (*schemas.DeliveryChanged, error) {
+// toReport is the step of a delivery that its event's sender is to be told of; nil
+// for any other, and for what can never be read.
+func (c *Clock) toReport(ctx context.Context, r broker.Record) (*schemas.DeliveryChanged, error) {
 	if r.Value == nil {
 		return nil, nil
 	}
@@ -122,10 +122,29 @@ func (c *Clock) undelivered(ctx context.Context, r broker.Record) (*schemas.Deli
 		return nil, err
 	}
 	d, ok := payload.(*schemas.DeliveryChanged)
-	if !ok || d.Sender == nil || !d.Undelivered() {
+	if !ok || d.Sender == nil || !d.Undelivered() && !d.Recovered() || isStillDead(d) {
 		return nil, nil
 	}
 	return d, nil
+}
+
+// isStillDead says that a redrive was in vain. Whoever was told that the event is
+// not delivered learns nothing by that, and a redrive in bulk would tell it to
+// thousands.
+func isStillDead(d *schemas.DeliveryChanged) bool {
+	return d.State == schemas.DeliveryDead && d.Attempt > 1 && d.ErrorCode != nil
+}
+
+// reported is a step without what differs when its writer tells it again after a
+// crash, so that the ledger knows a repeat when it sees one. It says instead since
+// when the event has waited: the report has a time of its own.
+func reported(d *schemas.DeliveryChanged) *schemas.DeliveryChanged {
+	r := *d
+	if d.LatencyMillis != nil {
+		r.Since = d.Since.Add(-time.Duration(*d.LatencyMillis) * time.Millisecond).Truncate(time.Millisecond)
+	}
+	r.LatencyMillis, r.NextAttempt, r.CopyOffset = nil, nil, nil
+	return &r
 }
 
 // reportID is made of the delivery and of what became of it: whoever tells the same

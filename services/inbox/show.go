@@ -164,14 +164,14 @@ func (p *pages) refusals(f *frame, all []desk.Refusal) []refusalView {
 
 // undelivered is a report in words.
 func (f *frame) undelivered(r desk.Refusal) string {
-	key := "report_undelivered"
+	key, at := "report_undelivered", r.Report.Since
 	switch {
-	case r.Report.State == schemas.DeliveryRedriven:
-		key = "report_delivered"
+	case r.Report.State == schemas.DeliveryRedriven, r.Report.State == schemas.DeliveryAcknowledged:
+		key, at = "report_delivered", r.Received
 	case r.Reason == schemas.DeliveryNotCollected, r.Reason == schemas.DeliveryDeleted:
 		key = "report_uncollected"
 	}
-	return fmt.Sprintf(f.T(key), f.Name(r.Report.To), f.At(r.Report.Since))
+	return fmt.Sprintf(f.T(key), f.Name(r.Report.To), f.At(at))
 }
 
 // find opens the case with a reference, however it was typed.

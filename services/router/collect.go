@@ -171,8 +171,8 @@ func (c *collection) lookInto(ctx context.Context, b box) error {
 			(l.reason() == schemas.DeliveryNotCollected || l.reason() == schemas.DeliveryDeleted)
 	})
 	told := b.collected
-	var changes []*schemas.DeliveryChanged
-	deleted := 0
+	changes, deleted := c.redriven(b)
+	again := int64(deleted) // they are among those that are gone, and have been told of
 	for _, l := range warned {
 		told = max(told, *l.CopyOffset+1)
 		d := *l.DeliveryChanged
@@ -180,7 +180,7 @@ func (c *collection) lookInto(ctx context.Context, b box) error {
 		case l.reason() == schemas.DeliveryDeleted:
 			continue
 		case *l.CopyOffset < b.collected:
-			d.State, d.Reason, d.Deleted = schemas.DeliveryAcknowledged, nil, nil
+			d.State, d.Deleted = schemas.DeliveryAcknowledged, nil // the reason says that its sender was told
 		case *l.CopyOffset < b.held.First:
 			d.State, d.Reason = schemas.DeliveryDead, new(schemas.DeliveryDeleted)
 			deleted++
@@ -189,8 +189,8 @@ func (c *collection) lookInto(ctx context.Context, b box) error {
 		}
 		changes = append(changes, &d)
 	}
-	if told < b.held.First {
-		unwarned, err := c.unwarned(ctx, b, told)
+	if number := b.held.First - told - again; number > 0 {
+		unwarned, err := c.unwarned(ctx, b, number)
 		if err != nil {
 			return err
 		}
@@ -206,6 +206,26 @@ func (c *collection) lookInto(ctx context.Context, b box) error {
 			telemetry.KeyTopic, b.topic, telemetry.KeyPartition, b.partition, telemetry.KeyCount, deleted)
 	}
 	return c.warn(ctx, b, max(told, b.held.First))
+}
+
+// redriven tells of redriven copies, which carry no number and of which nobody is
+// warned, that they were collected, or that they were deleted before they were: the
+// sender was told that they are there.
+func (c *collection) redriven(b box) (changes []*schemas.DeliveryChanged, deleted int) {
+	for _, l := range c.letters.redrivenTo(b.participant, b.partition) {
+		d := *l.DeliveryChanged
+		switch {
+		case *l.CopyOffset < b.collected:
+			d.State, d.Reason = schemas.DeliveryAcknowledged, nil
+		case *l.CopyOffset < b.held.First:
+			d.State, d.Reason = schemas.DeliveryDead, new(schemas.DeliveryDeleted)
+			deleted++
+		default:
+			continue
+		}
+		changes = append(changes, &d)
+	}
+	return changes, deleted
 }
 
 // warn tells of what is not collected and is soon deleted.
@@ -275,10 +295,10 @@ func (c *collection) senderFrom(record broker.Record, recipient string) *string 
 	return &id
 }
 
-// unwarned are the events that were deleted without a warning, because no router
+// unwarned are the so many events that were deleted without a warning, because no router
 // ran or because the retention was made shorter. Their copies are gone: they are
 // the last ones on recorded before the first that is left.
-func (c *collection) unwarned(ctx context.Context, b box, told int64) ([]*schemas.DeliveryChanged, error) {
+func (c *collection) unwarned(ctx context.Context, b box, number int64) ([]*schemas.DeliveryChanged, error) {
 	left := int64(-1) // the number of the first that is left
 	cursor := c.host.Broker.Cursor(b.topic, b.partition, b.held.First)
 	for left < 0 && cursor.Position() < b.held.Next {
@@ -293,7 +313,6 @@ func (c *collection) unwarned(ctx context.Context, b box, told int64) ([]*schema
 			}
 		}
 	}
-	number := b.held.First - told
 	var last []broker.Record
 	end, err := c.host.Broker.RangeOf(ctx, c.recorded, b.partition)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // collect lets a consumer group of cpam's pass the records of partition 0 before
@@ -49,7 +51,7 @@ func TestWhatIsNotCollectedIsToldBeforeAndAfterItIsDeleted(t *testing.T) {
 		time.Sleep(cpamKeeps / 4)
 		w.kafka.Cluster.ApplyRetention()
 		time.Sleep(collectEvery)
-		same(t, "told after", w.told(), map[string]string{second + "/cpam": "acknowledged", third + "/cpam": "dead deleted_uncollected"})
+		same(t, "told after", w.told(), map[string]string{second + "/cpam": "acknowledged not_collected", third + "/cpam": "dead deleted_uncollected"})
 		same(t, "the depth", r.letters.depth()["deleted_uncollected"], 1.0)
 	})
 }
@@ -77,5 +79,30 @@ func TestWhatWasDeletedWithoutAWarningIsToldAllTheSame(t *testing.T) {
 		if n := len(w.records("relais.deliveries")); n != 2 {
 			t.Errorf("it was told %d times", n)
 		}
+	})
+}
+
+func TestARedrivenCopyIsWatchedUntilItIsCollected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.router()
+		w.refuse("relais.to.cpam", kerr.InvalidRecord)
+		first, second := w.record(0, "cpam", "offices/demo-1"), w.record(0, "cpam", "offices/demo-1")
+		time.Sleep(time.Second)
+		w.refuse("relais.to.cpam", nil)
+		same(t, "a redrive", w.redrive(`{"dry_run":false}`), redriven{Letters: 2, Redriven: 2, Done: true})
+		w.collect("cpam", 1)
+		time.Sleep(collectEvery + time.Minute)
+		same(t, "one is collected", w.told(), map[string]string{first + "/cpam": "acknowledged", second + "/cpam": "redriven refused"})
+
+		// The other one is deleted, as if it had never been brought.
+		time.Sleep(cpamKeeps)
+		w.kafka.Cluster.ApplyRetention()
+		time.Sleep(collectEvery + time.Minute)
+		same(t, "the other is deleted", w.told(), map[string]string{first + "/cpam": "acknowledged", second + "/cpam": "dead deleted_uncollected"})
+		same(t, "its second redrive", w.redrive(`{"dry_run":false}`), redriven{Letters: 1, Redriven: 1, Done: true})
+		w.collect("cpam", 3)
+		time.Sleep(collectEvery + time.Minute)
+		same(t, "all are collected", w.told(), map[string]string{first + "/cpam": "acknowledged", second + "/cpam": "acknowledged"})
 	})
 }

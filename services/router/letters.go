@@ -21,10 +21,13 @@ import (
 type letters struct {
 	ready chan struct{} // closed once all is in that stood on the topic at the start
 
-	mu      sync.Mutex
-	byKey   map[string]*letter
-	behind  map[int]int64 // ends of the partitions that are still to be read
-	started bool
+	mu    sync.Mutex
+	byKey map[string]*letter
+	// redriven are those that were brought once more and are not known to be
+	// collected: no letters any more.
+	redriven map[string]*letter
+	behind   map[int]int64 // ends of the partitions that are still to be read
+	started  bool
 }
 
 // letter is one of them.
@@ -35,7 +38,7 @@ type letter struct {
 }
 
 func newLetters() *letters {
-	return &letters{ready: make(chan struct{}), byKey: map[string]*letter{}}
+	return &letters{ready: make(chan struct{}), byKey: map[string]*letter{}, redriven: map[string]*letter{}}
 }
 
 // lettersPause is the pause before the topic is followed anew after a fault.
@@ -95,6 +98,7 @@ func (ls *letters) begin(ranges map[int]broker.Range) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	clear(ls.byKey)
+	clear(ls.redriven)
 	ls.behind = map[int]int64{}
 	for p, held := range ranges {
 		if held.First < held.Next {
@@ -125,14 +129,33 @@ func (ls *letters) put(key string, d *schemas.DeliveryChanged) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	delete(ls.byKey, key)
-	if d == nil || !d.Undelivered() {
+	delete(ls.redriven, key)
+	if d == nil {
 		return
 	}
 	at, err := schemas.ParsePlace(d.Place)
-	if err != nil {
-		return
+	switch {
+	case err != nil:
+	case d.Undelivered():
+		ls.byKey[key] = &letter{d, at, key}
+	case d.State == schemas.DeliveryRedriven && d.CopyOffset != nil:
+		ls.redriven[key] = &letter{d, at, key}
 	}
-	ls.byKey[key] = &letter{d, at, key}
+}
+
+// redrivenTo are those on a partition of a participant's topic, in the order of
+// their copies.
+func (ls *letters) redrivenTo(participant string, partition int) []*letter {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	var all []*letter
+	for _, l := range ls.redriven {
+		if l.Recipient == participant && l.at.Partition == partition {
+			all = append(all, l)
+		}
+	}
+	slices.SortFunc(all, func(a, b *letter) int { return cmp.Compare(*a.CopyOffset, *b.CopyOffset) })
+	return all
 }
 
 func (ls *letters) isReady() bool {

@@ -194,7 +194,7 @@ func (r *redriveRun) one(ctx context.Context, l *letter) error {
 	switch {
 	case errors.As(err, &refused):
 		r.told.Refused++
-		d.State, d.ErrorCode, d.Since = schemas.DeliveryDead, new(refused.Code()), l.Since
+		d.State, d.ErrorCode, d.Since, d.LatencyMillis = schemas.DeliveryDead, new(refused.Code()), l.Since, l.LatencyMillis
 		return r.publish(ctx, []*schemas.DeliveryChanged{d})
 	case err != nil:
 		return err
