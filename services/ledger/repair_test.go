@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -292,6 +294,69 @@ func TestOutcomesThatWereLostAreMadeAgainTheSame(t *testing.T) {
 			if mark(before[i]) != mark(after[i]) {
 				t.Errorf("outcome %d has other bytes than before", i)
 			}
+		}
+		h.stop()
+	})
+}
+
+// TestARepairThatIsBrokenOffBetweenTwoRequestsIsTakenUpByTheNext has more to hand in
+// again than one request holds, and a broker that is away after the first.
+func TestARepairThatIsBrokenOffBetweenTwoRequestsIsTakenUpByTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := broker.PartitionOf([]byte("d1"), 2)
+		h.open()
+		h.submit("demo-1", "e1", "d1", referral("demo-1", "cnaf"))
+		h.submit("demo-1", "x1", "d1", &schemas.MessagePosted{Audience: "all", Sealed: []byte("…")})
+		h.recorded(2)
+		h.stop()
+		h.cut("relais.submitted", p, 1)
+		large := bytes.Repeat([]byte("x"), 250_000)
+		var want []string
+		for i := range 7 {
+			id := fmt.Sprint("m", i)
+			h.submit("cnaf", id, "d1", &schemas.MessagePosted{Audience: "all", Sealed: large})
+			want = append(want, id)
+		}
+		h.open()
+		h.halts()
+		before := len(h.records("relais.submitted", p))
+		// The second request is lost with its connection.
+		asked := 0
+		h.kafka.Cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			h.kafka.Cluster.KeepControl()
+			if asked++; asked != 2 {
+				return nil, nil, false
+			}
+			return nil, errors.New("the broker is away"), true
+		})
+		if status, told := h.repair(true); status != http.StatusServiceUnavailable {
+			t.Errorf("%d %q", status, told)
+		}
+		half := len(h.records("relais.submitted", p)) - before
+		if half == 0 || half >= 8 {
+			t.Errorf("%d records were appended: nothing was broken off (%d asked)", half, asked)
+		}
+		if status, told := h.repair(true); status != http.StatusOK || len(told) != 1 || !strings.HasSuffix(told[0], "done true") {
+			t.Errorf("%d %q", status, told)
+		}
+		h.goesOn()
+		h.submit("cnaf", "e2", "d1", &schemas.ReferralReceived{})
+		var facts []string
+		for range 100 {
+			facts = nil
+			for _, r := range h.records("relais.recorded", p) {
+				if string(r.Header("ce_sequence")) != "" && string(r.Header("ce_source")) != repairSource {
+					facts = append(facts, string(r.Header("ce_id")))
+				}
+			}
+			if facts[len(facts)-1] == "e2" {
+				break
+			}
+			<-time.After(100 * time.Millisecond)
+		}
+		if diff := cmp.Diff(append(append([]string{"e1", "x1"}, want...), "e2"), facts); diff != "" {
+			t.Errorf("facts (-want +got):\n%s", diff)
 		}
 		h.stop()
 	})
