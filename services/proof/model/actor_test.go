@@ -169,13 +169,13 @@ func (a *actor) produceFate(topic string, data []byte) fate {
 		return fateLost
 	case a.happens(weather.late):
 		// Perhaps limits change meanwhile: what comes again is refused.
-		if a.happens(weather.refusedAgain) {
+		if topic == topicRecorded && a.happens(weather.refusedAgain) {
 			w.doNotWant(a, topic, data)
 		}
 		return fateLate
 	case a.happens(weather.dropped):
 		return fateDropped
-	case a.happens(weather.refused):
+	case topic == topicSubmitted && a.happens(weather.submissionRefused), topic == topicRecorded && a.happens(weather.refused):
 		w.doNotWant(a, topic, data)
 	}
 	return fateWritten
@@ -196,9 +196,6 @@ func (w *world) forbidden(a *actor, topic string) bool {
 // doNotWant lets the broker refuse one of the records: a submission for a while, an
 // outcome for ever, unless it is the hub's own fault: that is small.
 func (w *world) doNotWant(a *actor, topic string, data []byte) {
-	if topic != topicSubmitted && topic != topicRecorded {
-		return
-	}
 	records := read(data)
 	culprit := records[a.draw(len(records))]
 	if strings.Contains(culprit.value, string(schemas.ReasonHubError)) {
@@ -234,8 +231,8 @@ func (a *actor) commitLost() bool { return a.happens(a.world.weather.commitLost)
 
 // weather is how often what goes wrong, in one schedule.
 type weather struct {
-	unreachable, answerLost, late, dropped, refused, refusedAgain, forbidden, commitLost float64
-	storeFails, storeAnswerLost, storeFlushed, storeOlder                                float64
+	unreachable, answerLost, late, dropped, refused, submissionRefused, refusedAgain, forbidden, commitLost float64
+	storeFails, storeAnswerLost, storeFlushed, storeOlder                                                   float64
 	// crash is how often a process dies whose produce went wrong.
 	crash float64
 }
@@ -250,7 +247,7 @@ func newWeather(r *rand.Rand) weather {
 		return most * r.Float64()
 	}
 	return weather{
-		unreachable: some(0.02), answerLost: some(0.2), late: some(0.2), dropped: some(0.1), refused: some(0.08), refusedAgain: some(0.4), forbidden: some(0.03), commitLost: some(0.2),
+		unreachable: some(0.02), answerLost: some(0.2), late: some(0.2), dropped: some(0.1), refused: some(0.08), submissionRefused: some(0.3), refusedAgain: some(0.4), forbidden: some(0.03), commitLost: some(0.2),
 		storeFails: some(0.05), storeAnswerLost: some(0.1), storeFlushed: some(0.06), storeOlder: some(0.1),
 		crash: some(0.5),
 	}

@@ -45,7 +45,7 @@ func drawLoad(r *rand.Rand, over time.Duration) []submission {
 			all = append(all, hand(at, operator, "early", dossier, &schemas.ReferralReceived{}))
 		}
 		all = append(all, hand(at+time.Duration(r.Int64N(int64(over/10))), office, "made", dossier, &schemas.ReferralMade{From: office, To: operator, Service: service, Reference: "7K3F-92QD"}))
-		atOnce := r.IntN(3) == 0 // as from an office that was offline
+		atOnce := r.IntN(2) == 0 // as from an office that was offline
 		for i := range 3 + r.IntN(6) {
 			if !atOnce || r.IntN(3) == 0 {
 				at += time.Duration(r.Int64N(int64(over / 6)))
