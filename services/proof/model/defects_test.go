@@ -24,7 +24,7 @@ var elsewhere = map[string][2]string{
 }
 
 // within is how many schedules a defect may stay hidden for. The rarest shows in one
-// of twenty.
+// of ten.
 const within = 200
 
 var wentWrong = regexp.MustCompile(`(\d+) schedules from seed .*, (\d+) went wrong`)
