@@ -56,7 +56,8 @@ Has the hub compare, over a span, everything that was handed in (each record of 
 from topics, each submission by HTTP) with its outcome, exactly one each, and each
 outcome with its effects: one copy for every party that it names, unchanged and in
 order. Every difference is named. An admin audits all or one participant, a
-participant itself. What was handed in within the last seconds is left out.
+participant itself. Where the span ends just now it waits some seconds, so that what
+was handed in a moment ago counts too; the span that was looked at is printed.
 
   hubctl audit --from 2026-05-14T00:00:00Z --to 2026-05-15T00:00:00Z
   hubctl audit --from 2026-05-14T00:00:00Z --participant cnaf --receipts receipts.ndjson
@@ -89,19 +90,20 @@ func (a *auditing) run(ctx context.Context, c *call) error {
 	if len(c.args) > 0 {
 		return usage("%q is not understood", c.args[0])
 	}
-	if a.to == "" {
-		a.to = time.Now().UTC().Format(time.RFC3339)
+	if _, err := time.Parse(time.RFC3339, a.from); err != nil {
+		return usage("--from %q: a time such as 2026-05-14T00:00:00Z", a.from)
 	}
-	for flag, text := range map[string]string{"from": a.from, "to": a.to} {
-		if _, err := time.Parse(time.RFC3339, text); err != nil {
-			return usage("--%s %q: a time such as 2026-05-14T00:00:00Z", flag, text)
-		}
+	if _, err := time.Parse(time.RFC3339, a.to); a.to != "" && err != nil {
+		return usage("--to %q: a time such as 2026-05-14T00:00:00Z", a.to)
 	}
 	client, err := c.client(admin)
 	if err != nil {
 		return err
 	}
-	query := url.Values{"from": {a.from}, "to": {a.to}}
+	query := url.Values{"from": {a.from}}
+	if a.to != "" {
+		query.Set("to", a.to)
+	}
 	if a.participant != "" {
 		query.Set("participant", a.participant)
 	}
@@ -156,8 +158,12 @@ func (a *auditing) read(c *call, res *http.Response) error {
 		case line.Progress != "" && c.terminal:
 			c.err.printf("%s\n", door.Printable(line.Progress))
 		case line.Sums != nil:
+			c.out.printf("from %v to %v\n", line.Sums["from"], line.Sums["to"])
 			c.out.printf("handed in %v (Kafka %v, HTTP %v), quarantined %v, outcomes %v, copies %v, written again and dropped by number %v\n", line.Sums["handed_in"],
 				line.Sums["by_kafka"], line.Sums["by_http"], line.Sums["quarantined"], line.Sums["outcomes"], line.Sums["copies"], line.Sums["written_again"])
+			if line.Sums["repaired"] != 0.0 {
+				c.out.printf("written by a repair of the log %v\n", line.Sums["repaired"])
+			}
 		}
 		whole = whole || line.Sums != nil
 	}

@@ -58,10 +58,16 @@ type difference struct {
 
 // sums are what an audit counted.
 type sums struct {
-	HandedIn    int64 `json:"handed_in"`
-	ByKafka     int64 `json:"by_kafka"`
-	ByHTTP      int64 `json:"by_http"`
-	Quarantined int64 `json:"quarantined"`
+	// From and To are the span that was looked at.
+	From        time.Time `json:"from"`
+	To          time.Time `json:"to"`
+	HandedIn    int64     `json:"handed_in"`
+	ByKafka     int64     `json:"by_kafka"`
+	ByHTTP      int64     `json:"by_http"`
+	Quarantined int64     `json:"quarantined"`
+	// Repaired are submissions that a repair of the log wrote: they stand for what was
+	// lost, or hand in again what stood there before.
+	Repaired    int64 `json:"repaired"`
 	Outcomes    int64 `json:"outcomes"`
 	Repeated    int64 `json:"written_again"`
 	Copies      int64 `json:"copies"`
@@ -83,6 +89,10 @@ type receipt struct {
 	ID     string `json:"id"`
 }
 
+// repairFiller is the ledger's word, in AttrRepair, for what it wrote in the place of
+// a submission that the log lost after it was judged.
+const repairFiller = "filler"
+
 // settledAfter is how long what was handed in may be under way before it counts as
 // lost.
 const settledAfter = 10 * time.Second
@@ -95,12 +105,15 @@ type audit struct {
 	tell func(told) error
 	sums sums
 	// handed are the records of `from` topics that a submission or the quarantine
-	// names, by topic and partition.
-	handed map[string]map[int64]bool
+	// names.
+	handed map[fromPlace]bool
+	// lost are the submissions that only their outcomes tell of, by submitter and id.
+	lost map[[2]string]bool
 }
 
 func (a *audit) run(ctx context.Context) error {
-	a.handed = map[string]map[int64]bool{}
+	a.handed, a.lost = map[fromPlace]bool{}, map[[2]string]bool{}
+	a.sums.From, a.sums.To = a.from.UTC(), a.to.UTC()
 	ends, err := a.host.Broker.Ranges(ctx, a.host.Broker.Topic("submitted"))
 	if err != nil {
 		return err
@@ -132,9 +145,11 @@ func (a *audit) found(d difference) error {
 type submission struct {
 	source, id string
 	mine       bool
-	outcome    [sha256.Size]byte // of the first outcome; zero before
-	parties    []string
-	copy       [sha256.Size]byte // what a copy must be
+	// filler says that a repair wrote it, in the place of one that the log lost.
+	filler  bool
+	outcome [sha256.Size]byte // of the first outcome; zero before
+	parties []string
+	copy    [sha256.Size]byte // what a copy must be
 }
 
 // partition compares one partition: submissions, outcomes, copies.
@@ -149,6 +164,11 @@ func (a *audit) partition(ctx context.Context, p int) error {
 	err = a.scan(ctx, submitted, p, first, next, func(r *broker.Record) bool {
 		s := &submission{source: header(r, "source"), id: header(r, "id"), mine: a.concerns(r)}
 		all[r.Offset] = s
+		if repair := header(r, schemas.AttrRepair); repair != "" {
+			s.filler = repair == repairFiller
+			a.sums.Repaired++
+			return true
+		}
 		if s.mine && a.door(r) && a.receipts {
 			failed = a.tell(told{Receipt: &receipt{placeOf(p, r.Offset), s.source, s.id}})
 		}

@@ -76,7 +76,7 @@ func (s *scene) steps(n int) map[string]func() {
 			s.write("submitted", value, append(event(n), "submitter=cnaf", fmt.Sprintf("door=from.cnaf/0/%d", n))...)
 		},
 		"recorded": func() {
-			s.write("recorded", value, slices.Concat(event(n), number, []string{"parties=cnaf,cnam,offices/demo-1"})...)
+			s.write("recorded", value, slices.Concat(event(n), number, []string{"parties=cnaf,cnam,offices/demo-1", "submitter=cnaf"})...)
 		},
 		"cnaf":   func() { s.write("to.cnaf", value, slices.Concat(event(n), number, []string{"recipient=cnaf"})...) },
 		"cnam":   func() { s.write("to.cnam", value, slices.Concat(event(n), number, []string{"recipient=cnam"})...) },
@@ -87,10 +87,16 @@ func (s *scene) steps(n int) map[string]func() {
 // audit is what an audit of all that was written finds.
 func (s *scene) audit(participant string) (found []string, total sums) {
 	s.t.Helper()
+	return s.auditOf(span{from: time.Now().Add(-time.Hour), to: time.Now().Add(time.Hour), participant: participant})
+}
+
+// auditOf is what an audit of a span finds.
+func (s *scene) auditOf(over span) (found []string, total sums) {
+	s.t.Helper()
 	settings := config.Default("127.0.0.1:0")
 	settings.Partitions = 1
 	o := &Observatory{host: services.Host{Broker: s.broker, Settings: settings, Log: slog.New(slog.DiscardHandler)}}
-	a := &audit{Observatory: o, span: span{from: time.Now().Add(-time.Hour), to: time.Now().Add(time.Hour), participant: participant}, tell: func(t told) error {
+	a := &audit{Observatory: o, span: over, tell: func(t told) error {
 		if d := t.Difference; d != nil {
 			found = append(found, fmt.Sprintf("%s %s %s/%d/%d %s", d.Difference, d.Participant, strings.TrimPrefix(d.Topic, "relais."), d.Partition, d.Offset, d.ID))
 		}
@@ -212,6 +218,68 @@ func TestARecordThatWasNeverHandedInIsNamed(t *testing.T) {
 		}
 		if found, _ := s.audit("cnam"); found != nil {
 			t.Errorf("cnam is told of what is not its own: %v", found)
+		}
+	})
+}
+
+func TestNothingIsOverlookedBeforeTheFirstAndAfterTheLastThatWasHandedIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		for n := range 3 {
+			s.write("from.cnaf", "value", event(n)...)
+		}
+		s.write("from.cnam", "value", event(9)...) // nothing of cnam was handed in at all
+		s.write("submitted", "value", append(event(1), "submitter=cnaf", "door=from.cnaf/0/1")...)
+		s.write("recorded", "value", append(event(1), "submittedpartition=0", "submittedoffset=0")...)
+		found, _ := s.audit("")
+		want := []string{"never_handed_in cnaf from.cnaf/0/0 evt-0", "never_handed_in cnaf from.cnaf/0/2 evt-2", "never_handed_in cnam from.cnam/0/0 evt-9"}
+		if diff := cmp.Diff(want, found); diff != "" {
+			t.Errorf("differences (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestARecordThatWaitedForAGatewayIsNoDifference(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		written := time.Now()
+		s.write("from.cnaf", "value", event(0)...)
+		time.Sleep(time.Hour) // the gateways were away
+		s.write("submitted", "value", append(event(0), "submitter=cnaf", "door=from.cnaf/0/0")...)
+		s.write("recorded", "value", append(event(0), "submittedpartition=0", "submittedoffset=0")...)
+		found, total := s.auditOf(span{from: written.Add(-time.Minute), to: written.Add(time.Minute)})
+		if found != nil || total.HandedIn != 0 {
+			t.Errorf("found %v, %+v", found, total)
+		}
+	})
+}
+
+// TestARepairIsNoDifference writes what the ledger does where relais.submitted was cut
+// after two of its submissions had been judged: fillers in their places, a mark, and
+// what had come after the cut once more.
+func TestARepairIsNoDifference(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		for n := range 4 {
+			for _, step := range []string{"from", "submitted", "recorded", "cnaf", "cnam", "office"} {
+				if step != "submitted" || n < 2 {
+					s.steps(n)[step]()
+				}
+			}
+		}
+		own := func(what string, n int) []string {
+			return []string{"id=" + what + strconv.Itoa(n), "source=/participants/hub/repair", "type=" + schemas.TypeProbeSent, "submitter=hub", "repair=" + what}
+		}
+		s.write("submitted", "probe", own("filler", 2)...)
+		s.write("submitted", "probe", own("filler", 3)...)
+		s.write("submitted", "probe", own("mark", 4)...)
+		s.write("recorded", "probe", append(own("mark", 4), "submittedpartition=0", "submittedoffset=4")...)
+		found, total := s.audit("")
+		if diff := cmp.Diff([]string(nil), found); diff != "" {
+			t.Errorf("differences (-want +got):\n%s", diff)
+		}
+		if total.HandedIn != 2 || total.Repaired != 3 || total.Outcomes != 5 || total.Copies != 12 {
+			t.Errorf("got %+v", total)
 		}
 	})
 }

@@ -16,7 +16,7 @@ import (
 // stamps are the headers that a copy does not have, or has of its own.
 var stamps = map[string]bool{
 	"ce_" + schemas.AttrParties: true, "ce_" + schemas.AttrSenderRole: true, "ce_" + schemas.AttrRecipientRole: true,
-	"ce_" + schemas.AttrSubmitter: true, "ce_" + schemas.AttrDoor: true, "ce_" + schemas.AttrRecipient: true,
+	"ce_" + schemas.AttrSubmitter: true, "ce_" + schemas.AttrDoor: true, "ce_" + schemas.AttrRepair: true, "ce_" + schemas.AttrRecipient: true,
 }
 
 // digestOf is a record's digest, but for some headers.

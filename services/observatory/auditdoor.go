@@ -1,7 +1,10 @@
 package observatory
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -36,7 +39,10 @@ func (o *Observatory) serveAudit(w http.ResponseWriter, r *http.Request) {
 		}
 		return flush.Flush()
 	}}
-	err := a.run(r.Context())
+	err := a.settle(r.Context())
+	if err == nil {
+		err = a.run(r.Context())
+	}
 	if err != nil && r.Context().Err() == nil {
 		o.host.Log.ErrorContext(r.Context(), "audit broke off", telemetry.KeyParticipant, s.participant, telemetry.KeyError, err)
 		_ = lines.Encode(map[string]problem.Document{"problem": problem.New(problem.CodeInternal, "the audit broke off")})
@@ -58,13 +64,15 @@ func (o *Observatory) auditSpan(w http.ResponseWriter, r *http.Request) (s span,
 		problem.Write(w, problem.From(err))
 		return s, false
 	}
-	q := r.URL.Query()
-	for _, field := range []struct {
-		name string
-		into *time.Time
-	}{{"from", &s.from}, {"to", &s.to}} {
-		if *field.into, err = time.Parse(time.RFC3339, q.Get(field.name)); err != nil {
-			problem.Write(w, problem.New(schemas.ReasonMalformed, field.name+": a time such as 2026-05-14T09:30:00Z (RFC 3339)"))
+	q, now := r.URL.Query(), time.Now()
+	if s.from, err = time.Parse(time.RFC3339, q.Get("from")); err != nil {
+		problem.Write(w, problem.New(schemas.ReasonMalformed, "from: a time such as 2026-05-14T09:30:00Z (RFC 3339)"))
+		return s, false
+	}
+	s.to = now
+	if text := q.Get("to"); text != "" {
+		if s.to, err = time.Parse(time.RFC3339, text); err != nil {
+			problem.Write(w, problem.New(schemas.ReasonMalformed, "to: a time such as 2026-05-14T09:30:00Z (RFC 3339), or nothing for now"))
 			return s, false
 		}
 	}
@@ -80,13 +88,33 @@ func (o *Observatory) auditSpan(w http.ResponseWriter, r *http.Request) (s span,
 		problem.Write(w, problem.New(problem.CodeNotFound, "participant: not in the directory"))
 		return s, false
 	}
-	if !s.from.Before(s.to) {
+	switch {
+	case !s.from.Before(now):
+		problem.Write(w, problem.New(schemas.ReasonMalformed, "from: it is still to come"))
+		return s, false
+	case !s.from.Before(s.to):
 		problem.Write(w, problem.New(schemas.ReasonMalformed, "from: it is not before to"))
 		return s, false
-	}
-	// What was handed in a moment ago is on its way.
-	if settled := time.Now().Add(-settledAfter); s.to.After(settled) {
-		s.to = settled
+	case s.to.After(now):
+		s.to = now
 	}
 	return s, true
+}
+
+// settle waits for what was handed in a moment ago, so that all of the span that was
+// asked for is looked at and nothing under way counts as lost.
+func (a *audit) settle(ctx context.Context) error {
+	wait := time.Until(a.to.Add(settledAfter))
+	if wait <= 0 {
+		return nil
+	}
+	if err := a.tell(told{Progress: fmt.Sprintf("%.0f seconds for what was handed in a moment ago", math.Ceil(wait.Seconds()))}); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(wait):
+		return nil
+	}
 }

@@ -45,6 +45,9 @@ func (a *audit) outcome(r *broker.Record, p int, n int64, highest *int64, s *sub
 	if s == nil {
 		return nil
 	}
+	if s.filler && s.outcome == ([sha256.Size]byte{}) {
+		a.standIn(r, s)
+	}
 	what := difference{Participant: participantOf(s.source), Place: placeOf(p, n), Topic: r.Topic, Partition: p, Offset: r.Offset, Source: s.source, ID: s.id}
 	sum := digestOf(r, nil)
 	switch {
@@ -76,6 +79,16 @@ func (a *audit) outcome(r *broker.Record, p int, n int64, highest *int64, s *sub
 		return nil
 	}
 	return a.found(what)
+}
+
+// standIn takes for a submission that the log lost what its outcome says of it.
+func (a *audit) standIn(r *broker.Record, s *submission) {
+	s.source, s.id, s.mine = header(r, "source"), header(r, "id"), a.concerns(r)
+	switch header(r, "type") {
+	case schemas.TypeSubmissionRefused, schemas.TypeSubmissionRepeated:
+		s.id = header(r, schemas.AttrCausationID)
+	}
+	a.lost[[2]string{header(r, schemas.AttrSubmitter), s.id}] = true
 }
 
 // answers says whether an outcome is that of the submission, as far as headers tell.
