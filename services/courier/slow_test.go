@@ -124,7 +124,7 @@ func waits(t *testing.T, begin func(*post)) []time.Duration {
 	p.read("demo-1")
 	begin(p)
 	time.Sleep(2 * time.Second)
-	uneven := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // each run has the same arrivals
+	uneven := rand.New(rand.NewPCG(1, 2))
 	sent := map[string]time.Time{}
 	for i := range 240 {
 		dossier := fmt.Sprintf("cnam.%d", i%7)

@@ -365,7 +365,7 @@ func TestAnAcknowledgementThatDoesNotComeIsNotANo(t *testing.T) {
 		}
 		// It has been noticed meanwhile, and the doors are shut; that they were not
 		// when the next request came is what is told here.
-		h.Gateway.open()
+		h.open()
 		// The record is still in line; a later one of the dossier may not be sent
 		// in the same request.
 		var batch []string

@@ -109,8 +109,7 @@ func (g *Gateway) cutSentence(partition int) string {
 // isCut says whether an event of the partition was not acknowledged because its log
 // was found cut, and shuts the partition's doors then.
 func (g *Gateway) isCut(partition int, err error) bool {
-	var cut *broker.CutError
-	if !errors.As(err, &cut) {
+	if _, ok := errors.AsType[*broker.CutError](err); !ok {
 		return false
 	}
 	if g.cutSentence(partition) == "" && g.broker.Cut(g.submitted, partition) != nil {

@@ -323,7 +323,7 @@ func TestARepairThatIsBrokenOffBetweenTwoRequestsIsTakenUpByTheNext(t *testing.T
 		before := len(h.records("relais.submitted", p))
 		// The second request is lost with its connection.
 		asked := 0
-		h.kafka.Cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		h.kafka.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 			h.kafka.Cluster.KeepControl()
 			if asked++; asked != 2 {
 				return nil, nil, false

@@ -88,7 +88,7 @@ func latencies(t *testing.T, begin func(*world), rate int, takes, length time.Du
 	mu.Unlock()
 	begin(w)
 	n, due := int(length.Seconds())*rate, time.Now()
-	uneven := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // each run has the same arrivals
+	uneven := rand.New(rand.NewPCG(1, 2))
 	for i := range n {
 		w.record(i%partitions, "cnaf", "cpam", "offices/demo-1")
 		due = due.Add(time.Duration(uneven.Int64N(2 * int64(time.Second) / int64(rate))))

@@ -19,7 +19,7 @@ type Web struct {
 // NewWeb starts a server that stops with the test.
 func NewWeb(t testing.TB, handler http.Handler) *Web {
 	w := &Web{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{Handler: handler} //nolint:gosec // its clients are the test's
+	server := &http.Server{Handler: handler}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
