@@ -158,12 +158,9 @@ func (a *auditing) read(c *call, res *http.Response) error {
 		case line.Progress != "" && c.terminal:
 			c.err.printf("%s\n", door.Printable(line.Progress))
 		case line.Sums != nil:
-			c.out.printf("from %v to %v\n", line.Sums["from"], line.Sums["to"])
+			a.sayOf(c, line.Sums)
 			c.out.printf("handed in %v (Kafka %v, HTTP %v), quarantined %v, outcomes %v, copies %v, written again and dropped by number %v\n", line.Sums["handed_in"],
 				line.Sums["by_kafka"], line.Sums["by_http"], line.Sums["quarantined"], line.Sums["outcomes"], line.Sums["copies"], line.Sums["written_again"])
-			if line.Sums["repaired"] != 0.0 {
-				c.out.printf("written by a repair of the log %v\n", line.Sums["repaired"])
-			}
 		}
 		whole = whole || line.Sums != nil
 	}
@@ -174,6 +171,23 @@ func (a *auditing) read(c *call, res *http.Response) error {
 		return errors.New("the hub's answer was cut off: audit again")
 	}
 	return nil
+}
+
+// sayOf says which span was looked at, where that is not all that was asked for, and
+// what is out of the ordinary in it.
+func (a *auditing) sayOf(c *call, sums map[string]any) {
+	c.out.printf("from %v to %v\n", sums["from"], sums["to"])
+	text, _ := sums["to"].(string)
+	looked, err := time.Parse(time.RFC3339, text)
+	if asked, wrong := time.Parse(time.RFC3339, a.to); err == nil && wrong == nil && asked.After(looked) {
+		c.out.printf("what was asked for goes on to %s, which is still to come\n", a.to)
+	}
+	if sums["handed_in"] == 0.0 {
+		c.out.printf("nothing was handed in over this span\n")
+	}
+	if sums["repaired"] != 0.0 {
+		c.out.printf("written by a repair of the log %v\n", sums["repaired"])
+	}
 }
 
 func (f *auditFinding) String() string {

@@ -16,6 +16,8 @@ const (
 	// neverHandedIn: a record of a `from` topic has neither a submission nor a place
 	// in the quarantine.
 	neverHandedIn = "never_handed_in"
+	// fromCut: a `from` topic is shorter than what was handed in from it.
+	fromCut = "from_cut"
 	// noOutcome: a submission has no outcome.
 	noOutcome = "outcome_missing"
 	// otherOutcome: a submission has a second outcome that is not the first again.
@@ -97,22 +99,25 @@ const repairFiller = "filler"
 // lost.
 const settledAfter = 10 * time.Second
 
-// audit compares one span, partition by partition, so that no more than one
-// partition's span is in memory, at some 150 bytes an event.
+// audit compares one span, partition by partition, so that of submissions and
+// outcomes no more than one partition's span is in memory, at some 150 bytes an
+// event. The offsets of what came by `from` topics are kept throughout.
 type audit struct {
 	*Observatory
 	span
 	tell func(told) error
 	sums sums
-	// handed are the records of `from` topics that a submission or the quarantine
-	// names.
-	handed map[fromPlace]bool
-	// lost are the submissions that only their outcomes tell of, by submitter and id.
-	lost map[[2]string]bool
+	// handed are the records of `from` topics that the span's submissions name,
+	// quarantined those that the quarantine does.
+	handed      map[fromPartition]map[int64]bool
+	quarantined map[fromPlace]bool
+	// lost counts the submissions that only their outcomes tell of, by submitter and
+	// id.
+	lost map[[2]string]int
 }
 
 func (a *audit) run(ctx context.Context) error {
-	a.handed, a.lost = map[fromPlace]bool{}, map[[2]string]bool{}
+	a.handed, a.quarantined, a.lost = map[fromPartition]map[int64]bool{}, map[fromPlace]bool{}, map[[2]string]int{}
 	a.sums.From, a.sums.To = a.from.UTC(), a.to.UTC()
 	ends, err := a.host.Broker.Ranges(ctx, a.host.Broker.Topic("submitted"))
 	if err != nil {

@@ -283,3 +283,36 @@ func TestARepairIsNoDifference(t *testing.T) {
 		}
 	})
 }
+
+func TestAFromTopicThatLostItsEndIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		s.write("from.cnaf", "value", event(0)...)
+		for n := range 3 { // two of which no longer stand there
+			s.write("submitted", "value", append(event(n), "submitter=cnaf", fmt.Sprintf("door=from.cnaf/0/%d", n))...)
+			s.write("recorded", "value", append(event(n), "submittedpartition=0", "submittedoffset="+strconv.Itoa(n))...)
+		}
+		found, _ := s.audit("cnaf")
+		if diff := cmp.Diff([]string{"from_cut cnaf from.cnaf/0/1 "}, found); diff != "" {
+			t.Errorf("differences (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestTheQuarantineIsCountedForItsOwnerAndWithinTheSpan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		began := time.Now()
+		s.write("from.cnaf", "value", event(0)...)
+		s.write("from.cnaf", "value", event(1)...)
+		s.write("quarantine", "value", headerOrigin+"=relais.from.cnaf/0-0")
+		time.Sleep(time.Hour)
+		s.write("quarantine", "value", headerOrigin+"=relais.from.cnaf/0-1")
+		for participant, want := range map[string]int64{"cnaf": 1, "cnam": 0, "": 1} {
+			found, total := s.auditOf(span{from: began.Add(-time.Minute), to: began.Add(time.Minute), participant: participant})
+			if found != nil || total.Quarantined != want {
+				t.Errorf("for %q: found %v, %d quarantined, want %d", participant, found, total.Quarantined, want)
+			}
+		}
+	})
+}

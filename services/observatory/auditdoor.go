@@ -76,7 +76,15 @@ func (o *Observatory) auditSpan(w http.ResponseWriter, r *http.Request) (s span,
 			return s, false
 		}
 	}
-	s.participant, s.receipts = q.Get("participant"), q.Get("receipts") == "true"
+	switch text := q.Get("receipts"); text {
+	case "", "false":
+	case "true":
+		s.receipts = true
+	default:
+		problem.Write(w, problem.New(schemas.ReasonMalformed, "receipts: true or false"))
+		return s, false
+	}
+	s.participant = q.Get("participant")
 	switch {
 	case !by.IsAdmin() && s.participant == "":
 		s.participant = by.ID

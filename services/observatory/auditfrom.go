@@ -13,11 +13,16 @@ import (
 	"github.com/relais-fr/relais/services/internal/broker"
 )
 
-// fromPlace is a record of a `from` topic.
+// fromPartition is a partition of a `from` topic.
+type fromPartition struct {
+	topic string
+	index int
+}
+
+// fromPlace is a record of one.
 type fromPlace struct {
-	topic     string
-	partition int
-	offset    int64
+	fromPartition
+	offset int64
 }
 
 // fromOf is the record by which a submission came; ok is false for HTTP.
@@ -26,7 +31,7 @@ func (a *audit) fromOf(r *broker.Record) (at fromPlace, ok bool) {
 	if err != nil || d.Topic == "" {
 		return fromPlace{}, false
 	}
-	return fromPlace{a.host.Broker.Topic(d.Topic), d.Partition, d.Offset}, true
+	return fromPlace{fromPartition{a.host.Broker.Topic(d.Topic), d.Partition}, d.Offset}, true
 }
 
 // door counts a submission by the door by which it came, and says whether that was
@@ -39,8 +44,15 @@ func (a *audit) door(r *broker.Record) bool {
 		return true
 	}
 	a.sums.ByKafka++
-	a.handed[at] = true
+	a.handedIn(at)
 	return false
+}
+
+func (a *audit) handedIn(at fromPlace) {
+	if a.handed[at.fromPartition] == nil {
+		a.handed[at.fromPartition] = map[int64]bool{}
+	}
+	a.handed[at.fromPartition][at.offset] = true
 }
 
 // headerOrigin is where a quarantined record came from, `<topic>/<partition>-<offset>`.
@@ -62,8 +74,12 @@ func (a *audit) quarantine(ctx context.Context) error {
 		}
 		from, place, _ := strings.Cut(origin, "/")
 		at, err := schemas.ParsePlace(place)
-		if err == nil && !rec.Time.Before(a.from) {
-			a.handed[fromPlace{from, at.Partition, at.Offset}] = true
+		if err != nil {
+			return true
+		}
+		// Whenever it was put there: the record that it was may be of the span.
+		a.quarantined[fromPlace{fromPartition{from, at.Partition}, at.Offset}] = true
+		if a.ownerOf(from) != "" && !rec.Time.Before(a.from) && rec.Time.Before(a.to) {
 			a.sums.Quarantined++
 		}
 		return true
@@ -80,8 +96,7 @@ func (a *audit) fromTopics(ctx context.Context) error {
 	}
 	missing := map[fromPlace]difference{}
 	for _, topic := range names {
-		owner, ok := strings.CutPrefix(topic, a.host.Broker.Topic("from."))
-		if !ok || a.participant != "" && owner != a.participant {
+		if a.ownerOf(topic) == "" {
 			continue
 		}
 		ranges, err := a.host.Broker.Ranges(ctx, topic)
@@ -89,7 +104,7 @@ func (a *audit) fromTopics(ctx context.Context) error {
 			return err
 		}
 		for p := range len(ranges) {
-			if err := a.fromPartition(ctx, topic, owner, p, missing); err != nil {
+			if err := a.fromPartition(ctx, fromPartition{topic, p}, ranges[p], missing); err != nil {
 				return err
 			}
 		}
@@ -98,7 +113,7 @@ func (a *audit) fromTopics(ctx context.Context) error {
 		return err
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(missing), func(x, y fromPlace) int {
-		return cmp.Or(cmp.Compare(x.topic, y.topic), cmp.Compare(x.partition, y.partition), cmp.Compare(x.offset, y.offset))
+		return cmp.Or(cmp.Compare(x.topic, y.topic), cmp.Compare(x.index, y.index), cmp.Compare(x.offset, y.offset))
 	}) {
 		if err := a.found(missing[at]); err != nil {
 			return err
@@ -107,28 +122,54 @@ func (a *audit) fromTopics(ctx context.Context) error {
 	return nil
 }
 
+// ownerOf is whose `from` topic it is, "" for another topic and for one of somebody
+// whom the audit is not about.
+func (a *audit) ownerOf(topic string) string {
+	owner, ok := strings.CutPrefix(topic, a.host.Broker.Topic("from."))
+	if !ok || a.participant != "" && owner != a.participant {
+		return ""
+	}
+	return owner
+}
+
 // fromPartition collects the records of a partition that no submission of the span
-// names, nor the quarantine.
-func (a *audit) fromPartition(ctx context.Context, topic, owner string, p int, missing map[fromPlace]difference) error {
-	first, next, err := a.stretch(ctx, topic, p)
+// names, nor the quarantine, and names what is gone from its end.
+func (a *audit) fromPartition(ctx context.Context, on fromPartition, r broker.Range, missing map[fromPlace]difference) error {
+	first, next, err := a.stretch(ctx, on.topic, on.index)
 	if err != nil {
 		return err
 	}
-	for at := range a.handed {
-		if at.topic == topic && at.partition == p {
-			if first == next {
-				first, next = at.offset, at.offset
-			}
-			first, next = min(first, at.offset), max(next, at.offset+1)
+	owner, handed, gone := a.ownerOf(on.topic), a.handed[on], 0
+	for offset := range handed {
+		if offset >= r.Next {
+			gone++
+			continue
+		}
+		if first == next {
+			first, next = offset, offset
+		}
+		first, next = min(first, offset), max(next, offset+1)
+	}
+	if gone > 0 {
+		if err := a.found(difference{
+			Difference: fromCut, Participant: owner, Topic: on.topic, Partition: on.index, Offset: r.Next,
+			Detail: fmt.Sprintf("%d records were handed in that stood at or behind the topic's present end", gone),
+		}); err != nil {
+			return err
 		}
 	}
-	return a.scan(ctx, topic, p, first, next, func(rec *broker.Record) bool {
-		at, e := fromPlace{topic, p, rec.Offset}, statement.OnFrom(p, rec.Offset, rec.Headers, nil)
-		if !a.handed[at] && !a.lost[[2]string{owner, e.ID}] {
-			missing[at] = difference{
-				Difference: neverHandedIn, Participant: owner, Topic: topic, Partition: p, Offset: rec.Offset, Source: e.Source, ID: e.ID,
-				Detail: "it has neither a submission nor a place in the quarantine",
-			}
+	return a.scan(ctx, on.topic, on.index, max(first, r.First), min(next, r.Next), func(rec *broker.Record) bool {
+		at, e := fromPlace{on, rec.Offset}, statement.OnFrom(on.index, rec.Offset, rec.Headers, nil)
+		if handed[at.offset] || a.quarantined[at] {
+			return true
+		}
+		if told := [2]string{owner, e.ID}; a.lost[told] > 0 {
+			a.lost[told]--
+			return true
+		}
+		missing[at] = difference{
+			Difference: neverHandedIn, Participant: owner, Topic: on.topic, Partition: on.index, Offset: rec.Offset, Source: e.Source, ID: e.ID,
+			Detail: "it has neither a submission nor a place in the quarantine",
 		}
 		return true
 	}, func(int64) {})

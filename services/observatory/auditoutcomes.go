@@ -88,7 +88,7 @@ func (a *audit) standIn(r *broker.Record, s *submission) {
 	case schemas.TypeSubmissionRefused, schemas.TypeSubmissionRepeated:
 		s.id = header(r, schemas.AttrCausationID)
 	}
-	a.lost[[2]string{header(r, schemas.AttrSubmitter), s.id}] = true
+	a.lost[[2]string{header(r, schemas.AttrSubmitter), s.id}]++
 }
 
 // answers says whether an outcome is that of the submission, as far as headers tell.
