@@ -89,19 +89,19 @@ func (o *Observatory) auditSpan(w http.ResponseWriter, r *http.Request) (s span,
 	case !by.IsAdmin() && s.participant == "":
 		s.participant = by.ID
 	case !by.IsAdmin() && s.participant != by.ID:
-		problem.Write(w, problem.New(problem.CodeForbidden, "participant: another's is for an admin"))
+		problem.Write(w, problem.New(problem.CodeForbidden, anothers))
 		return s, false
 	}
 	if _, known := o.host.Directory.Participant(s.participant); s.participant != "" && !known {
-		problem.Write(w, problem.New(problem.CodeNotFound, "participant: not in the directory"))
+		problem.Write(w, problem.New(problem.CodeNotFound, "participant: it is not in the directory; name one that is, or none for all"))
 		return s, false
 	}
 	switch {
 	case !s.from.Before(now):
-		problem.Write(w, problem.New(schemas.ReasonMalformed, "from: it is still to come"))
+		problem.Write(w, problem.New(schemas.ReasonMalformed, "from: it is still to come; give a time before now"))
 		return s, false
 	case !s.from.Before(s.to):
-		problem.Write(w, problem.New(schemas.ReasonMalformed, "from: it is not before to"))
+		problem.Write(w, problem.New(schemas.ReasonMalformed, "from: it is not before to; give an earlier from or a later to"))
 		return s, false
 	case s.to.After(now):
 		s.to = now

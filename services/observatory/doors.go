@@ -17,6 +17,9 @@ const (
 	keysPath       = statementsPath + "/keys"
 
 	ndjsonType = "application/x-ndjson"
+	// anothers is the detail for who asks for what is another participant's.
+	anothers = "participant: another's is for an admin; leave it out for your own"
+
 	// defaultBack is how far back a list goes that does not say.
 	defaultBack = 48 * time.Hour
 )
@@ -57,6 +60,10 @@ func (o *Observatory) serveStatements(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	started := time.Now()
+	if since.After(started) {
+		problem.Write(w, problem.New(schemas.ReasonMalformed, "since: it is still to come; give a time before now, or nothing for two days back"))
+		return
+	}
 	all, _, err := o.since(r.Context(), participant, since)
 	switch {
 	case err != nil && r.Context().Err() != nil:
@@ -77,6 +84,12 @@ func (o *Observatory) serveStatements(w http.ResponseWriter, r *http.Request) {
 	o.host.Log.InfoContext(r.Context(), "statements listed", telemetry.KeyParticipant, participant, "by", by.ID, telemetry.KeyCount, len(all), telemetry.KeyDuration, time.Since(started))
 }
 
+// serveNone answers who asks for one statement: they are listed, and an id alone
+// does not tell whose it is.
+func (o *Observatory) serveNone(w http.ResponseWriter, _ *http.Request) {
+	problem.Write(w, problem.New(problem.CodeNotFound, "no statement has an address of its own: list them with GET "+statementsPath+"?since=<time>, each line has its id"))
+}
+
 // whose is the participant that a request is about: the caller itself, or for an
 // admin the one that it names. It answers where there is none.
 func (o *Observatory) whose(w http.ResponseWriter, r *http.Request) (participant string, by auth.Principal, ok bool) {
@@ -94,10 +107,10 @@ func (o *Observatory) whose(w http.ResponseWriter, r *http.Request) (participant
 	case participant == "" && !by.IsAdmin():
 		participant = by.ID
 	case participant == "":
-		problem.Write(w, problem.New(schemas.ReasonMalformed, "participant: whose? an admin has none of its own"))
+		problem.Write(w, problem.New(schemas.ReasonMalformed, "participant: whose? an admin has none of its own; name one, as in ?participant=cnaf"))
 		return "", by, false
 	case !by.IsAdmin() && participant != by.ID:
-		problem.Write(w, problem.New(problem.CodeForbidden, "participant: another's is for an admin"))
+		problem.Write(w, problem.New(problem.CodeForbidden, anothers))
 		return "", by, false
 	}
 	p, known := o.host.Directory.Participant(participant)

@@ -54,6 +54,7 @@ func New(host services.Host) (*Observatory, error) {
 	}
 	host.HTTP.HandleFunc("GET "+keysPath, o.serveKeys)
 	host.HTTP.HandleFunc("GET "+statementsPath, o.serveStatements)
+	host.HTTP.HandleFunc("GET "+statementsPath+"/", o.serveNone)
 	host.HTTP.HandleFunc("GET "+auditPath, o.serveAudit)
 	return o, nil
 }
