@@ -21,7 +21,8 @@ const (
 	lookAtLogEvery = 500 * time.Millisecond
 	// logLimit bounds one look.
 	logLimit = 2 * time.Second
-	// awayAfter is how long no look may be answered before the doors shut.
+	// awayAfter is how long no look and no record may be answered before the doors
+	// shut.
 	awayAfter = 5 * time.Second
 )
 
@@ -31,10 +32,16 @@ const logAway = "The log does not answer at present; try again in a moment."
 // watchLog looks at the log until ctx ends. The doors are open when it is called.
 func (g *Gateway) watchLog(ctx context.Context) {
 	answered, away := time.Now(), false
+	written := g.allWritten()
 	for p := 0; pause(ctx, lookAtLogEvery) == nil; p = (p + 1) % g.partitions {
 		limit, cancel := context.WithTimeout(ctx, logLimit)
 		err := g.lookAt(limit, p)
 		cancel()
+		// A broker so busy that a look comes too late is not away while it takes
+		// records.
+		if now := g.allWritten(); now != written {
+			written, err = now, nil
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -50,6 +57,14 @@ func (g *Gateway) watchLog(ctx context.Context) {
 			g.close(logAway)
 		}
 	}
+}
+
+// allWritten grows with all that is known to have been written to the log.
+func (g *Gateway) allWritten() (sum int64) {
+	for p := range g.partitions {
+		sum += g.broker.Written(g.submitted, p)
+	}
+	return sum
 }
 
 // lookAt looks whether a partition holds all that was written to it; the error says

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,6 +48,20 @@ func TestAGatewayWhoseBrokersAreAwaySaysSoAndComesBack(t *testing.T) {
 		if w := h.post("dev-fs-1", schemas.StructuredContentType, referral(attr("id", "ev-2")).structured()); w.Code != http.StatusAccepted {
 			t.Errorf("POST = %d %s", w.Code, w.Body)
 		}
+	})
+}
+
+func TestALogThatIsTooBusyToBeLookedAtIsNotAway(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *hub) {
+		h.wait(func() bool { is, _ := h.host.Ready.State(); return is })
+		h.kafka.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.LeaderNotAvailable, Count: -1})
+		for n := range 20 {
+			time.Sleep(time.Second)
+			if w := h.post("dev-fs-1", schemas.StructuredContentType, referral(attr("id", fmt.Sprint("busy-", n))).structured()); w.Code != http.StatusAccepted {
+				t.Fatalf("after %d s: POST = %d %s", n+1, w.Code, w.Body)
+			}
+		}
+		h.wait(func() bool { is, _ := h.host.Ready.State(); return !is })
 	})
 }
 
