@@ -89,9 +89,11 @@ func (l *lane) at() broker.Pair {
 	return l.p.seen.Pair()
 }
 
-// fallBehind lets go of all but what is being written; p.mu is held.
+// fallBehind lets go of all but what is being written; p.mu is held. Whoever found
+// the lane slow may come when it has just got rid of everything: its goroutine is
+// over then, and nobody would read for a lane behind.
 func (l *lane) fallBehind() {
-	if l.behind {
+	if l.behind || len(l.pending) == 0 {
 		return
 	}
 	l.behind, l.next, l.oldest = true, l.p.seen.Pair(), time.Now()
