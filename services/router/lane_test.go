@@ -20,6 +20,7 @@ func TestARecipientFoundSlowJustAfterItAnsweredGetsWhatComesNext(t *testing.T) {
 		defer stop()
 		want := []string{w.record(0, "cnaf")}
 		time.Sleep(10 * time.Second)
+		r.waiting.mu.Lock()
 		for p := range r.waiting.partitions {
 			if p.number == 0 {
 				p.mu.Lock()
@@ -27,6 +28,7 @@ func TestARecipientFoundSlowJustAfterItAnsweredGetsWhatComesNext(t *testing.T) {
 				p.mu.Unlock()
 			}
 		}
+		r.waiting.mu.Unlock()
 		want = append(want, w.record(0, "cnaf"), w.record(0, "cnaf"))
 		time.Sleep(10 * time.Second)
 		if diff := cmp.Diff(want, w.firsts("relais.to.cnaf")); diff != "" {
