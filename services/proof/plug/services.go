@@ -123,8 +123,10 @@ func comeAndGo(ctx context.Context, w *World, r *rand.Rand, group, topic string)
 	}
 }
 
-// jumps are of the clock: what the broker takes, and what it does not.
-var jumps = []string{"-48h", "-90s", "-3s", "20s", "50s", "10m", "72h"}
+// jumps are of the clock: what the broker takes, and what it does not. None is as
+// far back as a day: such a gateway takes the present for more than a day ahead and
+// refuses what says so, for good, which no client could be blamed for.
+var jumps = []string{"-20h", "-90s", "-3s", "20s", "50s", "10m", "72h"}
 
 func clockJump(_ context.Context, w *World, r *rand.Rand) (string, Mend, error) {
 	jump := one(r, jumps)
