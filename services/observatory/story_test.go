@@ -200,7 +200,7 @@ func (h *house) statements() []listed {
 		}
 		for _, r := range s.Data.Ranges {
 			if r.Book == schemas.BookFrom {
-				counted += int64(r.Events)
+				counted += r.Events
 			}
 		}
 	}
