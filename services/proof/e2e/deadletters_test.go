@@ -202,6 +202,8 @@ func TestDeadLettersAtATerminal(t *testing.T) {
 
 	createTopic(t, kafka, "relais.to.msa", int32(len(h.records(t, "relais.to.cnaf"))))
 	at.until("deadletters list", "Everything is delivered.")
+	// What waits to be written to a topic that is back is dead no more, and queued.
+	at.until("deadletters show 10-0/msa", "delivered: Delivered")
 	at.sees("deadletters show 10-0/msa")
 
 	const file = "testdata/deadletters.golden"
