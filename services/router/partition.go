@@ -42,18 +42,20 @@ const (
 )
 
 // route copies one partition for as long as it is ours. It goes on from the book
-// in the group's commit; an unknown one means the beginning, never the end.
+// in the group's commit; an unknown one, or one that a log which was cut does not
+// reach, means the beginning, never the end: readers drop by number what they have.
 func (r *Router) route(ctx context.Context, claim *broker.Claim) error {
 	from, err := committed(ctx, claim)
 	if err != nil {
 		return err
 	}
 	for {
-		err := r.share(ctx, claim, from)
+		reached, err := r.share(ctx, claim, from)
+		begun := from.pair == broker.Beginning() && len(from.behind) == 0
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, broker.ErrBadPair) && (from.pair != broker.Beginning() || len(from.behind) > 0):
+		case errors.Is(err, broker.ErrBadPair) && !begun, errors.Is(err, broker.ErrOutOfRange) && (!begun || reached != broker.Beginning()):
 			r.host.Log.WarnContext(ctx, "position does not fit the log: routing from the beginning", telemetry.KeyPartition, claim.Partition, telemetry.KeyError, err)
 			from = book{pair: broker.Beginning()}
 		default:
@@ -75,8 +77,9 @@ func committed(ctx context.Context, claim *broker.Claim) (book, error) {
 	return book{pair: broker.Beginning()}, nil
 }
 
-// share runs the reader, the lanes and the commits until ctx ends or one fails.
-func (r *Router) share(ctx context.Context, claim *broker.Claim, from book) error {
+// share runs the reader, the lanes and the commits until ctx ends or one fails, and
+// tells how far the reader came.
+func (r *Router) share(ctx context.Context, claim *broker.Claim, from book) (broker.Pair, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	p := &partition{
@@ -91,7 +94,7 @@ func (r *Router) share(ctx context.Context, claim *broker.Claim, from book) erro
 	fail(p.read(ctx, from.pair.Next))
 	p.work.Wait()
 	committing.Wait()
-	return context.Cause(ctx) // the reader's fault, or a lane's
+	return p.seen.Pair(), context.Cause(ctx) // the reader's fault, or a lane's
 }
 
 // resume takes up the lanes that were behind.

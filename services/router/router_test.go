@@ -72,6 +72,48 @@ func TestATopicThatIsGoneIsFilledInOrderBeforeAnythingNew(t *testing.T) {
 	})
 }
 
+// TestALogThatWasCutIsCopiedFromTheBeginning takes the end of recorded away, as a
+// restore of last night's disk does, below where the router stands. The ledger writes
+// what is missing again, at other places on the log.
+func TestALogThatWasCutIsCopiedFromTheBeginning(t *testing.T) {
+	for _, running := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the router runs meanwhile: %t", running), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				_, stop := w.router()
+				var all []string
+				for range 6 {
+					all = append(all, w.record(0, "cnaf"))
+				}
+				time.Sleep(time.Second)
+				same(t, "cnaf has", w.places("relais.to.cnaf"), all)
+				if !running {
+					stop()
+				}
+				if err := w.broker.DeleteTopics(t.Context(), "relais.recorded"); err != nil {
+					t.Fatal(err)
+				}
+				if err := w.broker.EnsureTopics(t.Context(), services.HubTopics(w.settings)...); err != nil {
+					t.Fatal(err)
+				}
+				for number := range int64(4) {
+					w.repeat(0, number, "cnaf")
+				}
+				if !running {
+					w.router()
+				}
+				time.Sleep(20 * time.Second)
+				w.repeat(0, 4, "cnaf")
+				w.repeat(0, 5, "cnaf")
+				all = append(all, w.record(0, "cnaf"))
+				time.Sleep(20 * time.Second)
+				same(t, "cnaf takes", w.firsts("relais.to.cnaf"), all)
+				same(t, "cnaf has", w.places("relais.to.cnaf"), append(all[:6:6], all...))
+			})
+		})
+	}
+}
+
 func TestTheVeryFirstEventForATopicThatIsGoneIsADeadDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
