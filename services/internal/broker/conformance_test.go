@@ -84,7 +84,7 @@ var differences = map[string]struct{ embedded, apache string }{
 	"a record two hours ahead, where the topic sets no bound": {
 		"done", "refused: Invalid Timestamp",
 	},
-	"the time that others read where the topic says LogAppendTime": {
+	"the time that is read where the topic says LogAppendTime": {
 		"the producer's", "the broker's",
 	},
 	"a batch that claims two billion records and holds none": {

@@ -26,6 +26,7 @@ import (
 type consumer struct {
 	mu     sync.Mutex
 	read   []string        // values
+	kept   int             // values whose commit was acknowledged
 	starts map[string]int  // by topic/partition: claims begun
 	held   map[string]bool // claims at present
 	done   chan error
@@ -85,6 +86,9 @@ func (c *consumer) handle(ctx context.Context, claim *broker.Claim) error {
 		if err := claim.Commit(ctx, batch.Next, broker.Pair{Next: batch.Next, Highest: batch.Next - 1}.String()); err != nil {
 			return err
 		}
+		c.mu.Lock()
+		c.kept += len(batch.Records)
+		c.mu.Unlock()
 	}
 }
 
