@@ -63,7 +63,7 @@ func (o *owner) progress(done, goal int64) {
 	o.whole.Store(done >= goal)
 }
 
-func (o *owner) stored(ctx context.Context, fresh []broker.Record, dropped int) {
+func (o *owner) stored(ctx context.Context, _ store.Position, fresh []broker.Record, dropped int) {
 	o.metrics.dropped.Add(float64(dropped))
 	o.log.DebugContext(ctx, "outcomes followed", telemetry.KeyCount, len(fresh), "repeated", dropped)
 }

@@ -103,7 +103,7 @@ func (o *owner) commit(ctx context.Context, dossiers map[string]*dossier, last b
 		}
 		ops = append(ops, store.Set(name, d.encode()))
 	}
-	to := store.Position{Next: last.Offset + 1, Highest: highest, Mark: mark(last)}
+	to := store.Position{Next: last.Offset + 1, Highest: highest, Mark: last.Mark()}
 	if err := o.projection.Commit(ctx, o.partition, o.at, to, ops); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"strconv"
 	"strings"
 	"time"
@@ -282,23 +281,4 @@ func formatMillis(ms int64) string { return string(appendMillis(nil, ms)) }
 
 func appendMillis(b []byte, ms int64) []byte {
 	return time.UnixMilli(ms).UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
-}
-
-// mark is the fingerprint of a record, by which a log that was cut or replaced
-// is noticed.
-func mark(r broker.Record) string {
-	h := fnv.New128a()
-	write := func(b []byte) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(b)))
-		_, _ = h.Write(n[:])
-		_, _ = h.Write(b)
-	}
-	write(r.Key)
-	write(r.Value)
-	for _, header := range r.Headers {
-		write([]byte(header.Key))
-		write(header.Value)
-	}
-	return fmt.Sprintf("%x", h.Sum(nil))
 }

@@ -156,7 +156,7 @@ func (o *owner) resume(ctx context.Context) (end int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if mark(last) == at.Mark {
+		if last.Mark() == at.Mark {
 			o.at, o.highest, o.fromBeginning = at, at.Highest, false
 			return r.Next, nil
 		}

@@ -291,7 +291,7 @@ func TestOutcomesThatWereLostAreMadeAgainTheSame(t *testing.T) {
 		h.recorded(3)
 		after := h.records("relais.recorded", p)
 		for i := range before {
-			if mark(before[i]) != mark(after[i]) {
+			if before[i].Mark() != after[i].Mark() {
 				t.Errorf("outcome %d has other bytes than before", i)
 			}
 		}

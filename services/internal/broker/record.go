@@ -1,6 +1,9 @@
 package broker
 
 import (
+	"encoding/binary"
+	"encoding/hex"
+	"hash/fnv"
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
@@ -42,6 +45,26 @@ func (r *Record) Header(key string) []byte {
 		}
 	}
 	return nil
+}
+
+// Mark is the record's fingerprint, of key, value and headers: a log that was cut and
+// grew again has another record at the same offset, and a position that keeps the mark
+// of its last one notices.
+func (r *Record) Mark() string {
+	h := fnv.New128a()
+	write := func(b []byte) {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(b)))
+		_, _ = h.Write(n[:])
+		_, _ = h.Write(b)
+	}
+	write(r.Key)
+	write(r.Value)
+	for i := range r.Headers {
+		write([]byte(r.Headers[i].Key))
+		write(r.Headers[i].Value)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // size is an upper bound of the record's bytes within a batch.

@@ -1,20 +1,18 @@
-// Package follow keeps a projection of relais.recorded in step with the log, one
-// partition at a time.
+// Package follow keeps a projection of a topic in step with it, one partition at a
+// time.
 //
-// It is the reader that the house plan asks for: it goes on from the pair that is
+// It is the reader that the house plan asks for: it goes on from the position that is
 // stored with the projection, begins anew where that does not fit the log, drops
 // what is on the log more than once, and commits effects and position together,
-// compared with what was read. What the outcomes mean is the caller's: it makes
-// operations of the store of them. The clock reads so; the ledger folds for itself,
-// for it writes to the same log.
+// compared with what was read. What the records mean is the caller's: it makes
+// operations of the store of them. The clock reads recorded so, the inbox
+// to.offices; the ledger folds for itself, for it writes to the same log.
 package follow
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -36,20 +34,25 @@ const (
 	retryAfter = time.Second
 )
 
-// Partition is one partition of relais.recorded while it is ours, and what is made
-// of it. It belongs to one goroutine.
+// Partition is one partition of a topic while it is ours, and what is made of it. It
+// belongs to one goroutine.
 type Partition struct {
 	Broker     *broker.Broker
 	Projection *store.Projection
 	Claim      *broker.Claim
 	Log        *slog.Logger
-	// Apply makes operations of outcomes that are new, in their order; what they
+	// Mixed says that records of several submitted partitions stand here, as on
+	// to.offices: Apply gets them all, and drops by numbers of its own. Else the
+	// topic is recorded, and one pair says what is new.
+	Mixed bool
+	// Apply makes operations of records that are new, in their order; what they
 	// rest on was read at the position. store.ErrMoved and other errors of the
-	// store are handed on as they are.
+	// store are handed on as they are. What is too much for one commit it gets
+	// again in halves.
 	Apply func(ctx context.Context, at store.Position, fresh []broker.Record) ([]store.Op, error)
-	// Stored is called once they are stored, with how many were dropped as had
-	// before.
-	Stored func(ctx context.Context, fresh []broker.Record, dropped int)
+	// Stored is called once they are stored, with where the partition stands now
+	// and how many were dropped as had before.
+	Stored func(ctx context.Context, at store.Position, fresh []broker.Record, dropped int)
 	// Progress is called with how far the partition is of what stood on the log
 	// when it was last taken up.
 	Progress func(done, goal int64)
@@ -58,6 +61,9 @@ type Partition struct {
 	goal  int64
 	lagAt time.Time
 }
+
+// Goal is the end of what stood on the log when the partition was last taken up.
+func (p *Partition) Goal() int64 { return p.goal }
 
 // Run follows the partition until ctx ends, and then returns nil. Faults are
 // logged and tried again.
@@ -134,7 +140,7 @@ func (p *Partition) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if Mark(last) != at.Mark {
+	if last.Mark() != at.Mark {
 		return fmt.Errorf("the record at %d is another: %w", at.Next-1, broker.ErrOutOfRange)
 	}
 	return nil
@@ -174,41 +180,60 @@ func (p *Partition) pair() broker.Pair {
 // take makes its effects of records and moves the position beyond them, in one
 // commit; what is too much for one is taken in halves.
 func (p *Partition) take(ctx context.Context, records []broker.Record) error {
-	seen := broker.NewDedup(p.pair())
-	fresh := make([]broker.Record, 0, len(records))
-	for _, r := range records {
-		number, err := strconv.ParseInt(string(r.Header("ce_"+schemas.AttrSubmittedOffset)), 10, 64)
-		if err != nil {
-			return fmt.Errorf("outcome at %d/%d has no number: %w", r.Partition, r.Offset, err)
-		}
-		isNew, err := seen.Take(r.Offset, number)
-		if err != nil {
-			return err
-		}
-		if isNew {
-			fresh = append(fresh, r)
-		}
+	err := p.commit(ctx, records)
+	if !errors.Is(err, store.ErrTooLarge) || len(records) == 1 {
+		return err
+	}
+	half := len(records) / 2
+	if err := p.take(ctx, records[:half]); err != nil {
+		return err
+	}
+	return p.take(ctx, records[half:])
+}
+
+func (p *Partition) commit(ctx context.Context, records []broker.Record) error {
+	fresh, highest, err := p.fresh(records)
+	if err != nil {
+		return err
 	}
 	ops, err := p.Apply(ctx, p.at, fresh)
 	if err != nil {
 		return err
 	}
 	last := records[len(records)-1]
-	to := store.Position{Next: last.Offset + 1, Highest: seen.Pair().Highest, Mark: Mark(last)}
-	err = p.Projection.Commit(ctx, p.Claim.Partition, p.at, to, ops)
-	if errors.Is(err, store.ErrTooLarge) && len(records) > 1 {
-		half := len(records) / 2
-		if err := p.take(ctx, records[:half]); err != nil {
-			return err
-		}
-		return p.take(ctx, records[half:])
+	to := store.Position{Next: last.Offset + 1, Highest: highest, Mark: last.Mark()}
+	if last.Unreadable != nil {
+		to.Next = last.Unreadable.Last + 1
 	}
-	if err != nil {
+	if err := p.Projection.Commit(ctx, p.Claim.Partition, p.at, to, ops); err != nil {
 		return err
 	}
 	p.at = to
-	p.Stored(ctx, fresh, len(records)-len(fresh))
+	p.Stored(ctx, to, fresh, len(records)-len(fresh))
 	return nil
+}
+
+// fresh are the records that the pair has not seen, and the highest number then.
+func (p *Partition) fresh(records []broker.Record) ([]broker.Record, int64, error) {
+	if p.Mixed {
+		return records, 0, nil
+	}
+	seen := broker.NewDedup(p.pair())
+	fresh := make([]broker.Record, 0, len(records))
+	for _, r := range records {
+		number, err := strconv.ParseInt(string(r.Header("ce_"+schemas.AttrSubmittedOffset)), 10, 64)
+		if err != nil {
+			return nil, 0, fmt.Errorf("outcome at %d/%d has no number: %w", r.Partition, r.Offset, err)
+		}
+		isNew, err := seen.Take(r.Offset, number)
+		if err != nil {
+			return nil, 0, err
+		}
+		if isNew {
+			fresh = append(fresh, r)
+		}
+	}
+	return fresh, seen.Pair().Highest, nil
 }
 
 func (p *Partition) tellLag(ctx context.Context) {
@@ -219,25 +244,6 @@ func (p *Partition) tellLag(ctx context.Context) {
 	if err := p.Claim.Commit(ctx, p.at.Next, ""); err != nil && ctx.Err() == nil {
 		p.Log.WarnContext(ctx, "group offset not committed", telemetry.KeyError, err)
 	}
-}
-
-// Mark is a record's fingerprint: a log that was cut and grew again has another
-// record there.
-func Mark(r broker.Record) string {
-	h := fnv.New128a()
-	write := func(b []byte) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(b)))
-		_, _ = h.Write(n[:])
-		_, _ = h.Write(b)
-	}
-	write(r.Key)
-	write(r.Value)
-	for _, header := range r.Headers {
-		write([]byte(header.Key))
-		write(header.Value)
-	}
-	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
