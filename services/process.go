@@ -72,7 +72,7 @@ func NewProcess(settings config.Settings, log *slog.Logger, engines Engines) (*P
 		p.Store = store.New(store.Config{Client: engines.Redis, Prefix: settings.Prefix, Log: log, Metrics: metrics})
 	}
 	p.schemas = registry.New(settings.RegistryURL, client)
-	p.auth = auth.New(settings.Loopback(), p.Directory.Participant)
+	p.auth = auth.New(settings.Development(), p.Directory.Participant)
 	p.Mux.Handle("GET /metrics", telemetry.MetricsHandler(metrics))
 	p.Mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	p.Mux.Handle("GET /readyz", ReadyHandler(p.readiness))

@@ -26,6 +26,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
 )
 
 // Config is what a Broker is made from. Zero values take the defaults named.
@@ -38,6 +39,8 @@ type Config struct {
 	ClientID string
 	// Dial opens connections; net.Dialer's DialContext by default.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Login is how the client signs in; the zero value does not.
+	Login Login
 	// Log and Metrics may be nil.
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -100,6 +103,7 @@ type Broker struct {
 	metrics     *metrics
 	compression kafka.Compression
 	addr        net.Addr
+	signIn      sasl.Mechanism // nil without
 	transport   *kafka.Transport
 	client      *kafka.Client
 
@@ -135,10 +139,16 @@ func New(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	signIn, err := cfg.Login.signIn()
+	if err != nil {
+		return nil, err
+	}
 	transport := &kafka.Transport{
 		Dial:        cfg.Dial,
 		DialTimeout: 5 * time.Second,
 		ClientID:    cfg.ClientID,
+		TLS:         cfg.Login.TLS,
+		SASL:        signIn,
 		// The library also takes this as the time limit of a metadata request.
 		MetadataTTL: 2 * time.Second,
 	}
@@ -150,6 +160,7 @@ func New(cfg Config) (*Broker, error) {
 		metrics:     newMetrics(cfg.Metrics),
 		compression: compression,
 		addr:        addr,
+		signIn:      signIn,
 		transport:   transport,
 		client:      &kafka.Client{Addr: addr, Timeout: cfg.AttemptTimeout, Transport: transport},
 		ctx:         ctx,

@@ -68,7 +68,9 @@ func (b *Broker) groupConfig(group, note string, topics []string) kafka.Consumer
 		ID:      group,
 		Brokers: b.cfg.Brokers,
 		Topics:  topics,
-		Dialer:  &kafka.Dialer{ClientID: b.cfg.ClientID, DialFunc: b.cfg.Dial, Timeout: groupTimeout},
+		Dialer: &kafka.Dialer{
+			ClientID: b.cfg.ClientID, DialFunc: b.cfg.Dial, Timeout: groupTimeout, TLS: b.cfg.Login.TLS, SASLMechanism: b.signIn,
+		},
 		// Range keeps the same partition of co-partitioned topics together.
 		GroupBalancers:         []kafka.GroupBalancer{noted{note: note}},
 		HeartbeatInterval:      heartbeatInterval,

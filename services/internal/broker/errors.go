@@ -79,6 +79,12 @@ func advice(err error) string {
 		return ": the topic's ACL gives this client no such right"
 	case errors.Is(err, kafka.GroupAuthorizationFailed):
 		return ": the ACLs give this client no right to read in the consumer group"
+	case errors.Is(err, kafka.ClusterAuthorizationFailed):
+		return ": who signs in for the services is none of the cluster's super users"
+	case errors.Is(err, kafka.SecurityDisabled):
+		return ": the cluster has no authorizer, so that everybody may do everything; set authorizer.class.name on every broker"
+	case errors.Is(err, kafka.SASLAuthenticationFailed):
+		return ": the user or its password is not known to the cluster"
 	case isUnknownTopic(err):
 		return ": the topic is gone, or its ACL hides it from this client"
 	}
@@ -105,6 +111,8 @@ var definite = map[kafka.Error]bool{
 	kafka.InvalidSessionTimeout:       true,
 	kafka.SASLAuthenticationFailed:    true,
 	kafka.UnsupportedSASLMechanism:    true,
+	kafka.SecurityDisabled:            true,
+	kafka.UnacceptableCredential:      true,
 }
 
 // ofTheRecord are the definite answers that one record of a batch can bring

@@ -40,6 +40,8 @@ type Settings struct {
 	StatementKey string
 	// StatementInterval is how long a statement's span is.
 	StatementInterval time.Duration
+
+	Security
 }
 
 // Durabilities of the embedded broker.
@@ -107,6 +109,7 @@ func (s Settings) Parse(name, about string, args []string, env func(string) (str
 	}
 	fs.StringVar(&s.StatementKey, "statement-key", s.StatementKey, "file with the Ed25519 key that signs statements, in PEM, for the observatory and the directory; "+keyHint)
 	fs.DurationVar(&s.StatementInterval, "statement-interval", s.StatementInterval, "how long a statement's span is; an hour is the rule")
+	securityParsed := s.flags(fs, isHub)
 	level := fs.String("log-level", s.LogLevel.String(), "debug, info, warn or error")
 	version := fs.Bool("version", false, "print the version and exit")
 
@@ -133,6 +136,7 @@ func (s Settings) Parse(name, about string, args []string, env func(string) (str
 	if fs.NArg() > 0 {
 		problems = append(problems, fmt.Errorf("%q is not understood: settings are given as --name value", fs.Arg(0)))
 	}
+	securityParsed()
 	s.Brokers = nil
 	for b := range strings.SplitSeq(*brokers, ",") {
 		if b = strings.TrimSpace(b); b != "" {
@@ -164,9 +168,8 @@ func (s Settings) Validate() []error {
 		host, port, err := net.SplitHostPort(door.addr)
 		if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 || host == "" {
 			bad("--%s %q: use host:port, such as 127.0.0.1:8080", door.flag, door.addr)
-		} else if !IsLoopback(door.addr) {
-			// There are no credentials yet but the well-known development tokens.
-			bad("--%s %s is not on loopback: until participants have credentials of their own, the hub listens on 127.0.0.1 only", door.flag, door.addr)
+		} else if reason := s.mayLeaveLoopback(); reason != "" && !IsLoopback(door.addr) {
+			bad("--%s %s is not on loopback: %s", door.flag, door.addr, reason)
 		}
 	}
 	if s.Partitions < 1 || s.Partitions > 1000 {
@@ -187,11 +190,11 @@ func (s Settings) Validate() []error {
 	if s.Durability != DurabilityFsync && s.Durability != DurabilityPageCache {
 		bad("--durability %q: use %s or %s", s.Durability, DurabilityFsync, DurabilityPageCache)
 	}
+	s.validateSecurity(bad)
 	return problems
 }
 
-// Loopback says whether every door listens on loopback only. The well-known
-// development tokens and the page without sign-in exist only then.
+// Loopback says whether every door listens on loopback only.
 func (s Settings) Loopback() bool {
 	for _, addr := range []string{s.HTTP, s.Kafka, s.Registry} {
 		if addr != "" && !IsLoopback(addr) {
@@ -217,18 +220,19 @@ func IsLoopback(addr string) bool {
 // Env is the process's environment, for Parse.
 func Env(key string) (string, bool) { return os.LookupEnv(key) }
 
-// LogValue lists the settings for the log; a password in a URL is left out.
+// LogValue lists the settings for the log; a password in a URL is left out, and so
+// is what a file of a secret holds.
 func (s Settings) LogValue() slog.Value {
 	redis := s.Redis
 	if at := strings.LastIndex(redis, "@"); at >= 0 {
 		redis = "redis://(credentials set)@" + redis[at+1:]
 	}
-	return slog.GroupValue(
+	return slog.GroupValue(append([]slog.Attr{
 		slog.String("http", s.HTTP), slog.String("kafka", s.Kafka), slog.String("registry", s.Registry),
 		slog.String("data", s.Data), slog.Any("brokers", s.Brokers), slog.String("redis", redis),
 		slog.String("registry_url", s.RegistryURL), slog.String("prefix", s.Prefix),
 		slog.Int("partitions", s.Partitions), slog.Int("replication", s.Replication), slog.String("durability", s.Durability),
 		slog.Duration("probe_every", s.ProbeEvery),
 		slog.String("statement_key", s.StatementKey), slog.Duration("statement_interval", s.StatementInterval),
-	)
+	}, s.attrs()...)...)
 }

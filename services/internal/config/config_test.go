@@ -84,3 +84,52 @@ func TestTheLogNeverShowsAPassword(t *testing.T) {
 		t.Errorf("got %s", text)
 	}
 }
+
+func TestOtherMachinesMayComeInOnlyWhereTheyAreAskedWhoTheyAreAndNobodyElseCanListen(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--http", "0.0.0.0:8080"}, "--secure"},
+		{[]string{"--kafka", "hub.example.org:9092", "--tls-cert", "c", "--tls-key", "k"}, "--secure"},
+		{[]string{"--registry", "0.0.0.0:8081", "--secure"}, "--tls-cert"},
+		{[]string{"--http", "0.0.0.0:8080", "--kafka", "hub.example.org:9092", "--registry", "0.0.0.0:8081", "--secure", "--tls-cert", "c", "--tls-key", "k"}, ""},
+		{[]string{"--secure"}, ""},
+		{[]string{"--tls-cert", "c", "--tls-key", "k"}, ""},
+	} {
+		s, err := config.DefaultHub().Parse("hub", "runs", c.args, env(), new(bytes.Buffer))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%v: got %v", c.args, err)
+		}
+		if err == nil && s.Development() == s.Secure {
+			t.Errorf("%v: development is %t", c.args, s.Development())
+		}
+	}
+}
+
+func TestHalfASecuritySettingIsRefused(t *testing.T) {
+	hash := strings.Repeat("0f", 32)
+	for _, c := range []struct{ name, args, want string }{
+		{"a certificate without its key", "--tls-cert c", "--tls-key"},
+		{"a key without its certificate", "--kafka-key k --brokers b:1", "--kafka-cert"},
+		{"a user without a password", "--kafka-user u --brokers b:1", "--kafka-password-file"},
+		{"a user of the embedded broker", "--kafka-user u --kafka-password-file p", "--brokers"},
+		{"a certificate authority of the embedded broker", "--kafka-ca system", "--brokers"},
+		{"a user of a real one", "--kafka-user u --kafka-password-file p --kafka-ca system --brokers b:1", ""},
+		{"a user of the hub's own registry", "--registry-user u --registry-password-file p", "--registry-url"},
+		{"a user of another registry", "--registry-user u --registry-password-file p --registry-url http://r", ""},
+		{"an issuer for any audience", "--secure --oidc-issuer https://i", "--oidc-audience"},
+		{"an audience of nobody", "--secure --oidc-audience a", "--oidc-issuer"},
+		{"an issuer where nobody is asked", "--oidc-issuer https://i --oidc-audience a", "--secure"},
+		{"an issuer that anybody can be", "--secure --oidc-issuer http://example.org --oidc-audience a", "http on loopback only"},
+		{"an issuer with a query", "--secure --oidc-issuer https://i?x=y --oidc-audience a", "--oidc-issuer"},
+		{"two issuers", "--secure --oidc-issuer https://i,http://127.0.0.1:8090/realm --oidc-audience a", ""},
+		{"a key itself in place of its hash", "--admin-key-hash relais-key", "hubctl key new"},
+		{"the hash of a key", "--admin-key-hash " + hash, ""},
+	} {
+		_, err := config.DefaultHub().Parse("hub", "runs", strings.Fields(c.args), env(), new(bytes.Buffer))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: got %v", c.name, err)
+		}
+	}
+}
