@@ -59,6 +59,7 @@ func commands() []command {
 		auditCommand(), statementListCommand(), statementShowCommand(), statementKeysCommand(), statementVerifyCommand(),
 		deadlettersListCommand(), deadlettersShowCommand(), deadlettersRedriveCommand(),
 		quarantineListCommand(), quarantineShowCommand(), quarantineRedriveCommand(),
+		schemaCheckCommand(),
 		versionCommand(),
 	}
 }

@@ -116,7 +116,7 @@ func (s *story) tell(t *testing.T) *txtar.Archive {
 	var out, errs strings.Builder
 	env := environment{
 		in: strings.NewReader(""), out: &printer{w: &out}, err: &printer{w: &errs}, zone: time.FixedZone("CEST", 2*60*60),
-		lookup: func(key string) (string, bool) { return hub.URL, key == "RELAIS_HUB" },
+		lookup: func(key string) (string, bool) { return hub.URL, key == "RELAIS_HUB" || key == "RELAIS_REGISTRY_URL" },
 	}
 	if s.stdin != nil {
 		env.in, env.answers = strings.NewReader(*s.stdin), true
@@ -242,6 +242,8 @@ func TestCallsThatAreNotUnderstood(t *testing.T) {
 		{"quarantine show", "give one place"},
 		{"quarantine redrive", "give the places"},
 		{"quarantine list 0-1", "not understood"},
+		{"schema check", "give the schema that your consumer reads with"},
+		{"schema check --offline --participant cnaf x", "--offline asks nobody"},
 	} {
 		var out strings.Builder
 		if code := run(t.Context(), strings.Fields(c.args), quiet(&out)); code != exitUsage {

@@ -76,7 +76,7 @@ func (p *planner) fromUnion(reader, writer *schemaType) plan {
 }
 
 func (p *planner) intoUnion(reader, writer *schemaType) plan {
-	i := readerBranch(reader, writer, &compatibility{asked: map[typePair]bool{}})
+	i, _ := readerBranch(reader, writer, &compatibility{asked: map[typePair]bool{}}, spot{})
 	if i < 0 {
 		return func(c *cursor, out []byte) []byte {
 			c.fail("has a value that no branch of the union takes")

@@ -60,7 +60,9 @@ func (c *Client) Do(ctx context.Context, q Request) (*http.Response, error) {
 		return nil, err
 	}
 	maps.Copy(r.Header, q.Header)
-	r.Header.Set("Authorization", "Bearer "+c.token)
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	r.Header.Set("User-Agent", "hubctl")
 	res, err := c.http.Do(r)
 	if err != nil {
