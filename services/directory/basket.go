@@ -78,7 +78,10 @@ func basketRecords(now *dir.Snapshot) ([]dir.Record, error) {
 	}
 	var all []recorder
 	for _, p := range append(participants, hubItself) {
-		if had, ok := now.Participant(p.ID); !ok || !same(had, p) {
+		had, ok := now.Participant(p.ID)
+		// What was done to it here stays: a build knows the basket, not who is let in.
+		p.SuspendedSince, p.DoorsSince, p.ClosedOn = had.SuspendedSince, had.DoorsSince, had.ClosedOn
+		if !ok || !same(had, p) {
 			all = append(all, p)
 		}
 	}

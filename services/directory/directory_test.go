@@ -75,6 +75,25 @@ func TestTheFirstRun(t *testing.T) {
 			t.Errorf("the topic's range (-first run +second):\n%s", diff)
 		}
 	})
+	t.Run("a later run lets nobody in again who was shut out, and closes nobody's doors", func(t *testing.T) {
+		again := newRig(t, kafka, testSettings())
+		shut := slices.Clone(again.host.Directory.Operators()[:3])
+		shut[0].SuspendedSince, shut[1].ClosedOn, shut[2].DoorsSince = "2026-11-23T09:00:00Z", "2026-11-23", "2026-11-23T09:00:00Z"
+		records, err := recordsOf(shut[0], shut[1], shut[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.log.publish(t.Context(), records); err != nil {
+			t.Fatal(err)
+		}
+		if err := again.stop(); err != nil {
+			t.Fatal(err)
+		}
+		now := newRig(t, kafka, testSettings()).host.Directory.Snapshot()
+		if diff := cmp.Diff(shut, now.Operators()[:3]); diff != "" {
+			t.Errorf("operators (-want +got):\n%s", diff)
+		}
+	})
 	t.Run("a newer rules version is published for all", func(t *testing.T) {
 		again := newRig(t, kafka, testSettings())
 		if err := again.SetSetting(t.Context(), dir.Setting{Name: dir.SettingRules, Value: "3"}); err != nil {

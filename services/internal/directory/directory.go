@@ -1,6 +1,6 @@
 // Package directory knows who takes part in the exchange: participants, the
-// offices, the services of the national basket and the hub's settings, as they
-// stand on the compacted topic `relais.directory`.
+// offices, the services of the national basket, the hub's settings, and by what
+// participants prove who they are, as they stand on the compacted topic `relais.directory`.
 //
 // It knows the records, their keys and a View that follows the topic; services
 // look up in it who a sender is, whether an office or a service exists, and in
@@ -40,6 +40,7 @@ const (
 	officePrefix      = "office/"
 	servicePrefix     = "service/"
 	settingPrefix     = "setting/"
+	credentialPrefix  = "credential/" //nolint:gosec // of keys of records
 )
 
 // ParticipantKey is the record key of a participant that is not an office.
@@ -53,6 +54,11 @@ func ServiceKey(code string) string { return servicePrefix + code }
 
 // SettingKey is the record key of a setting.
 func SettingKey(name string) string { return settingPrefix + name }
+
+// CredentialKey is the record key of a participant's credential.
+func CredentialKey(participant, id string) string {
+	return credentialPrefix + participant + "/" + id
+}
 
 // DemoPrefix begins the ids of the project's own sample offices. No official
 // office has it, and no import touches an office that has.

@@ -1,6 +1,9 @@
 package directory
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Participant is who exchanges through the hub. Ids are lower case: an
 // operator's code (`cnaf`), an office's id (`fs-563`), `hub`.
@@ -30,12 +33,32 @@ type Participant struct {
 	// empty while it does. A closed participant stays in the directory, because
 	// past events point to it.
 	ClosedOn string `json:"closed_on,omitempty"`
+	// SuspendedSince is the moment (RFC 3339) since which every door is shut to it;
+	// empty while they are open. Nothing of it is deleted meanwhile.
+	SuspendedSince string `json:"suspended_since,omitempty"`
+	// DoorsSince is the moment (RFC 3339) at which its topics, rights and
+	// credentials were complete; empty before.
+	DoorsSince string `json:"doors_since,omitempty"`
 	// ValidFrom is the day since which the record reads as it does.
 	ValidFrom string `json:"valid_from,omitempty"`
 }
 
 // Closed says whether the participant has stopped taking part.
 func (p Participant) Closed() bool { return p.ClosedOn != "" }
+
+// Active says whether the doors are open to it: it is neither closed nor
+// suspended.
+func (p Participant) Active() bool { return p.ClosedOn == "" && p.SuspendedSince == "" }
+
+// SuspendedAt says whether the participant was suspended already at the moment.
+// One whose record cannot be read was: doors stay shut in doubt.
+func (p Participant) SuspendedAt(at time.Time) bool {
+	if p.SuspendedSince == "" {
+		return false
+	}
+	since, err := time.Parse(time.RFC3339Nano, p.SuspendedSince)
+	return err != nil || !at.Before(since)
+}
 
 // HasTopics says whether the participant has topics `from.<id>` and `to.<id>` of
 // its own. Offices share theirs; an admin and the hub have none.

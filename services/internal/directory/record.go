@@ -23,6 +23,11 @@ func (s Service) Record() (Record, error) { return record(ServiceKey(s.Code), s)
 // Record is the setting as it stands on the topic.
 func (s Setting) Record() (Record, error) { return record(SettingKey(s.Name), s) }
 
+// Record is the credential as it stands on the topic.
+func (c Credential) Record() (Record, error) {
+	return record(CredentialKey(c.Participant, c.ID), c)
+}
+
 func record(key string, value any) (Record, error) {
 	data, err := json.Marshal(value)
 	if err != nil {

@@ -21,10 +21,12 @@ type Snapshot struct {
 	offices      map[string]*indexedOffice
 	services     map[string]*Service
 	settings     map[string]string
+	credentials  map[string]*Credential // by participant/id
 
-	sorted      func() []*indexedOffice
-	operators   func() []Participant
-	allServices func() []Service
+	byCredential func() credentialIndex
+	sorted       func() []*indexedOffice
+	operators    func() []Participant
+	allServices  func() []Service
 }
 
 // indexedOffice is an office with the words by which it is found.
@@ -40,7 +42,9 @@ func newSnapshot(version uint64) *Snapshot {
 		offices:      map[string]*indexedOffice{},
 		services:     map[string]*Service{},
 		settings:     map[string]string{},
+		credentials:  map[string]*Credential{},
 	}
+	s.byCredential = sync.OnceValue(s.indexCredentials)
 	s.sorted = sync.OnceValue(s.sortOffices)
 	s.operators = sync.OnceValue(s.sortOperators)
 	s.allServices = sync.OnceValue(s.sortServices)
@@ -56,6 +60,7 @@ func (s *Snapshot) with(records []Record) (*Snapshot, error) {
 	maps.Copy(next.offices, s.offices)
 	maps.Copy(next.services, s.services)
 	maps.Copy(next.settings, s.settings)
+	maps.Copy(next.credentials, s.credentials)
 	var problems []error
 	for _, r := range records {
 		if err := next.apply(r); err != nil {
@@ -78,6 +83,8 @@ func (s *Snapshot) apply(r Record) error {
 		return set(s.services, id, r.Value, func(v *Service) (*Service, string) { return v, v.Code })
 	case settingPrefix:
 		return set(s.settings, id, r.Value, func(v *Setting) (string, string) { return v.Value, v.Name })
+	case credentialPrefix:
+		return set(s.credentials, id, r.Value, func(c *Credential) (*Credential, string) { return c, c.path() })
 	}
 	return nil
 }

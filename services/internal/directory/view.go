@@ -130,5 +130,27 @@ func (v *View) ServicesOf(operator string) []Service { return v.Snapshot().Servi
 // Setting is Snapshot.Setting, now.
 func (v *View) Setting(name string) (string, bool) { return v.Snapshot().Setting(name) }
 
+// CredentialByHash is Snapshot.CredentialByHash, now.
+func (v *View) CredentialByHash(sha256hex string) (Credential, bool) {
+	return v.Snapshot().CredentialByHash(sha256hex)
+}
+
+// CredentialByClient is Snapshot.CredentialByClient, now.
+func (v *View) CredentialByClient(issuer, client string) (Credential, bool) {
+	return v.Snapshot().CredentialByClient(issuer, client)
+}
+
+// Credentials is Snapshot.Credentials, now.
+func (v *View) Credentials(participant string) []Credential {
+	return v.Snapshot().Credentials(participant)
+}
+
+// Changed is closed at the next change. Ask before looking, so that no change is
+// missed in between.
+func (v *View) Changed() <-chan struct{} {
+	_, changed := v.Watch()
+	return changed
+}
+
 // Search is Snapshot.Search, now.
 func (v *View) Search(text string, n int) []Office { return v.Snapshot().Search(text, n) }
