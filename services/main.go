@@ -77,5 +77,5 @@ func runOne[S Service](ctx context.Context, settings config.Settings, name strin
 	}
 	log.InfoContext(ctx, "started", telemetry.KeyService, name, "version", telemetry.Version(), "settings", settings)
 	fmt.Printf("http http://%s\n", listener.Addr())
-	return p.Run(ctx, []Door{{Listener: listener, Handler: p.Mux, Label: "http door"}}, s)
+	return p.Run(ctx, []Door{{Listener: listener, Handler: p.Doors, Label: "http door"}}, s)
 }

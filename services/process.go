@@ -39,7 +39,7 @@ type Process struct {
 	Settings  config.Settings
 	Log       *slog.Logger
 	Metrics   *prometheus.Registry
-	Mux       *http.ServeMux
+	Doors     *Doors
 	Broker    *broker.Broker
 	Store     *store.Store
 	Directory *directory.View
@@ -65,19 +65,33 @@ func NewProcess(settings config.Settings, log *slog.Logger, engines Engines) (*P
 		client.Transport = &http.Transport{DialContext: engines.Dial}
 	}
 	p := &Process{
-		Settings: settings, Log: log, Metrics: metrics, Mux: http.NewServeMux(), Broker: b,
+		Settings: settings, Log: log, Metrics: metrics, Broker: b,
 		Directory: directory.NewView(), engines: engines, readiness: map[string]*Readiness{},
 	}
 	if engines.Redis != nil {
 		p.Store = store.New(store.Config{Client: engines.Redis, Prefix: settings.Prefix, Log: log, Metrics: metrics})
 	}
+	p.auth = auth.New(auth.Config{
+		Development: settings.Development(), Directory: p.Directory, AdminKeyHash: settings.AdminKeyHash,
+		Issuers: settings.OIDCIssuers, Audience: settings.OIDCAudience, Log: log, Metrics: metrics,
+	})
+	p.Doors = NewDoors(p.auth)
+	if settings.Secure {
+		sign, err := registrySignature(settings, p.auth)
+		if err != nil {
+			return nil, err
+		}
+		client.Transport = &signed{client.Transport, sign}
+	}
 	p.schemas = registry.New(settings.RegistryURL, client)
-	p.auth = auth.New(settings.Development(), p.Directory.Participant)
-	p.Mux.Handle("GET /metrics", telemetry.MetricsHandler(metrics))
-	p.Mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	p.Mux.Handle("GET /readyz", ReadyHandler(p.readiness))
+	p.Doors.Handle("GET /metrics", telemetry.MetricsHandler(metrics))
+	p.Doors.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	p.Doors.Handle("GET /readyz", ReadyHandler(p.readiness))
 	return p, nil
 }
+
+// MoreDoors makes doors beside p.Doors, for a listener of their own.
+func (p *Process) MoreDoors() *Doors { return NewDoors(p.auth) }
 
 // Host is the world of one service of the process. Call it before Run.
 func (p *Process) Host(name string) Host {
@@ -85,7 +99,7 @@ func (p *Process) Host(name string) Host {
 	p.readiness[name] = ready
 	return Host{
 		Log: p.Log.With(telemetry.KeyService, name), Metrics: telemetry.ForService(p.Metrics, name),
-		Broker: p.Broker, Store: p.Store, HTTP: p.Mux, Ready: ready, Directory: p.Directory,
+		Broker: p.Broker, Store: p.Store, HTTP: p.Doors, Ready: ready, Directory: p.Directory,
 		Schemas: p.schemas, Auth: p.auth, Settings: p.Settings, Closed: p.engines.Closed,
 	}
 }

@@ -76,7 +76,7 @@ func TestAProcessTellsHowItIs(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			ended <- p.Run(ctx, []services.Door{{Listener: listener, Handler: p.Mux, Label: "http door"}}, l)
+			ended <- p.Run(ctx, []services.Door{{Listener: listener, Handler: p.Doors, Label: "http door"}}, l)
 		}()
 
 		client := &http.Client{Transport: &http.Transport{DialContext: network.DialContext, DisableKeepAlives: true}}

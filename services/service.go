@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,7 +44,7 @@ type Host struct {
 	Broker *broker.Broker
 	Store  *store.Store
 	// HTTP is where the constructor registers the routes.
-	HTTP *http.ServeMux
+	HTTP Routes
 	// Ready is what /readyz tells of this service.
 	Ready *Readiness
 	// Directory is the process's live view of participants, offices, services

@@ -104,7 +104,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) start(view *directory.View, settings config.Settings) {
 	c := newCourier(services.Host{
 		Log: slog.New(slog.DiscardHandler), Metrics: w.reg, Broker: w.broker, HTTP: w.mux, Ready: services.NewReadiness(),
-		Directory: view, Auth: auth.New(true, view.Participant), Settings: settings,
+		Directory: view, Auth: auth.New(auth.Config{Development: true, Directory: view}), Settings: settings,
 	}, schemas.NewCodec(w.ids))
 	w.bells = c.bells
 	ctx, cancel := context.WithCancel(context.Background())

@@ -51,7 +51,7 @@ func newRig(t testing.TB, kafka *enginetest.Kafka, settings config.Settings) *ri
 	r := &rig{t: t, broker: b}
 	r.host = services.Host{
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Broker: b, HTTP: http.NewServeMux(),
-		Ready: services.NewReadiness(), Directory: view, Auth: auth.New(true, view.Participant), Settings: settings,
+		Ready: services.NewReadiness(), Directory: view, Auth: auth.New(auth.Config{Development: true, Directory: view}), Settings: settings,
 		Closed: func() string { return r.closed },
 	}
 	if r.Directory, err = New(r.host); err != nil {

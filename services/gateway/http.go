@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/problem"
@@ -17,7 +18,7 @@ import (
 
 const eventsPath = "/v1/events"
 
-func (g *Gateway) routes(mux *http.ServeMux) {
+func (g *Gateway) routes(mux services.Routes) {
 	mux.HandleFunc("POST "+eventsPath, g.postEvents)
 	mux.HandleFunc("GET "+eventsPath+"/{place}", g.getEvent)
 	mux.HandleFunc("GET /v1/quarantine", g.listQuarantine)

@@ -159,7 +159,7 @@ func (h *hub) make(b *broker.Broker, view *directory.View, settings config.Setti
 	g, err := New(services.Host{
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: h.log}, nil)), Metrics: h.metrics, Broker: b, HTTP: h.mux,
 		Ready: services.NewReadiness(), Directory: view, Schemas: registry.New("http://registry.invalid", &http.Client{Transport: h.registry}),
-		Auth: auth.New(true, view.Participant), Settings: settings, Closed: h.why,
+		Auth: auth.New(auth.Config{Development: true, Directory: view}), Settings: settings, Closed: h.why,
 	})
 	if err != nil {
 		h.t.Fatal(err)

@@ -112,7 +112,7 @@ func (l lone) start(t *testing.T, engines *Embedded, network *kfake.VirtualNetwo
 		t.Fatal(err)
 	}
 	return func(ctx context.Context) error {
-		return p.Run(ctx, []services.Door{{Listener: listener, Handler: p.Mux, Label: "http door"}}, s)
+		return p.Run(ctx, []services.Door{{Listener: listener, Handler: p.Doors, Label: "http door"}}, s)
 	}
 }
 

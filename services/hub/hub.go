@@ -13,7 +13,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/relais-fr/relais/services"
@@ -101,13 +100,13 @@ func (h *Hub) Run(ctx context.Context) (err error) {
 	if err := p.Prepare(ctx); err != nil {
 		return err
 	}
-	all, registryMux, err := list(p, ownRegistry)
+	all, registryDoors, err := list(p, ownRegistry)
 	if err != nil {
 		return err
 	}
-	doors[0].Handler = p.Mux
+	doors[0].Handler = p.Doors
 	if ownRegistry {
-		doors[1].Handler = registryMux
+		doors[1].Handler = registryDoors
 	}
 	h.log.InfoContext(ctx, "started", "settings", settings)
 	return p.Run(ctx, doors, append(all, &announcer{h, p, doors, engines.Brokers})...)
@@ -116,8 +115,8 @@ func (h *Hub) Run(ctx context.Context) (err error) {
 // list makes every service, the registry only where no other is to be used: two
 // would write to one schema log. It has a mux of its own, as its clients expect a
 // door of its own.
-func list(p *services.Process, ownRegistry bool) ([]services.Service, *http.ServeMux, error) {
-	registryMux := http.NewServeMux()
+func list(p *services.Process, ownRegistry bool) ([]services.Service, *services.Doors, error) {
+	registryDoors := p.MoreDoors()
 	var all []services.Service
 	var problems []error
 	add := func(s services.Service, err error) {
@@ -126,7 +125,7 @@ func list(p *services.Process, ownRegistry bool) ([]services.Service, *http.Serv
 	}
 	if ownRegistry {
 		registryHost := p.Host("registry")
-		registryHost.HTTP = registryMux
+		registryHost.HTTP = registryDoors
 		add(registry.New(registryHost))
 	}
 	owner, err := directory.New(p.Host("directory"))
@@ -139,7 +138,7 @@ func list(p *services.Process, ownRegistry bool) ([]services.Service, *http.Serv
 	add(courier.New(p.Host("courier")))
 	add(clock.New(p.Host("clock")))
 	add(observatory.New(p.Host("observatory")))
-	return all, registryMux, errors.Join(problems...)
+	return all, registryDoors, errors.Join(problems...)
 }
 
 func (h *Hub) listen(flag, addr string) (net.Listener, error) {

@@ -82,7 +82,7 @@ func (h *house) open() {
 	}
 	h.mux, h.ready = http.NewServeMux(), services.NewReadiness()
 	l, err := New(services.Host{
-		Log: log, Metrics: reg, Broker: h.broker, HTTP: h.mux, Ready: h.ready, Directory: view, Auth: auth.New(true, view.Participant),
+		Log: log, Metrics: reg, Broker: h.broker, HTTP: h.mux, Ready: h.ready, Directory: view, Auth: auth.New(auth.Config{Development: true, Directory: view}),
 		Store: store.New(store.Config{Client: h.redis, Metrics: reg}), Schemas: h.schemas, Settings: settings,
 	})
 	if err != nil {

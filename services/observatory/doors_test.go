@@ -36,7 +36,7 @@ func (s *scene) doors() http.Handler {
 	mux := http.NewServeMux()
 	_, err := New(services.Host{
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Broker: s.broker, HTTP: mux, Ready: services.NewReadiness(),
-		Schemas: enginetest.Schemas{}, Directory: view, Auth: auth.New(true, view.Participant), Settings: settings,
+		Schemas: enginetest.Schemas{}, Directory: view, Auth: auth.New(auth.Config{Development: true, Directory: view}), Settings: settings,
 	})
 	if err != nil {
 		s.t.Fatal(err)

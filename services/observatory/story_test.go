@@ -42,7 +42,7 @@ type house struct {
 	directory *directory.View
 	settings  config.Settings
 	keys      map[string]string // the files of the keys a and b
-	last      *http.ServeMux    // of the observatory that was made last
+	last      http.Handler      // of the observatory that was made last
 	events    int
 }
 
@@ -99,7 +99,7 @@ func (h *house) host() services.Host {
 	return services.Host{
 		Log: slog.New(slog.DiscardHandler), Metrics: reg, Broker: h.broker, HTTP: http.NewServeMux(), Ready: services.NewReadiness(),
 		Store: store.New(store.Config{Client: h.redis, Metrics: reg}), Schemas: enginetest.Schemas{}, Settings: h.settings,
-		Directory: h.directory, Auth: auth.New(true, h.directory.Participant),
+		Directory: h.directory, Auth: auth.New(auth.Config{Development: true, Directory: h.directory}),
 	}
 }
 

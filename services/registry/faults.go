@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/relais-fr/relais/services/internal/auth"
 )
 
 // fault is an answer that is not what was asked for: the registry's own error
@@ -27,8 +29,11 @@ func (f *fault) status() int {
 // The registry's error codes, as its clients know them.
 const (
 	codeBadRequest       = 400
+	codeNotSignedIn      = 401
+	codeForbidden        = 403
 	codeNotFound         = 404
 	codeIncompatible     = 409
+	codeTooMany          = 429
 	codeNotReady         = 503
 	codeNoSubject        = 40401
 	codeNoVersion        = 40402
@@ -69,6 +74,14 @@ func faultOf(err error) *fault {
 	switch {
 	case errors.As(err, &f):
 		return f
+	case errors.Is(err, auth.ErrForbidden):
+		return faultf(codeForbidden, "Schemas are registered, changed and removed by the admin; participants may read and check them.")
+	case errors.Is(err, auth.ErrTooMany):
+		return faultf(codeTooMany, "%s", err)
+	case errors.Is(err, auth.ErrNotYet):
+		return faultf(codeNotReady, "%s", err)
+	case errors.Is(err, auth.ErrNoToken), errors.Is(err, auth.ErrBadToken), errors.Is(err, auth.ErrExpired):
+		return faultf(codeNotSignedIn, "%s; a client that has only user and password gives the participant's id and an API key", err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return faultf(codeOperationTimeout, "The write to the schema log is not confirmed: ask again.")
 	default:

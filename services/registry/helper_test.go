@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/relais-fr/relais/services"
+	"github.com/relais-fr/relais/services/internal/auth"
+	"github.com/relais-fr/relais/services/internal/directory"
 )
 
 // memoryLog is a log in memory, shared by as many registries as a test likes.
@@ -137,6 +139,7 @@ func newNode(log schemaLog) *node {
 	mux := http.NewServeMux()
 	host := services.Host{
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), HTTP: mux, Ready: services.NewReadiness(),
+		Auth: auth.New(auth.Config{Development: true, Directory: directory.NewView()}),
 	}
 	return &node{Registry: newRegistry(host, log), mux: mux}
 }

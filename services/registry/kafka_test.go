@@ -17,7 +17,9 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services"
+	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/directory"
 	"github.com/relais-fr/relais/services/internal/enginetest"
 	client "github.com/relais-fr/relais/services/internal/registry"
 )
@@ -31,7 +33,7 @@ func runOnKafka(t *testing.T, kafka *enginetest.Kafka) *node {
 	}
 	mux := http.NewServeMux()
 	ready := services.NewReadiness()
-	r, err := New(services.Host{Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Broker: b, HTTP: mux, Ready: ready})
+	r, err := New(services.Host{Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Broker: b, HTTP: mux, Ready: ready, Auth: auth.New(auth.Config{Development: true, Directory: directory.NewView()})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -19,7 +20,7 @@ type raw string
 
 // routes registers every call of contract.md. Subjects in paths may hold %2F: the
 // mux matches the escaped path, segment by segment.
-func (r *Registry) routes(mux *http.ServeMux) {
+func (r *Registry) routes(mux services.Routes) {
 	get := map[string]handler{
 		"/{$}":                                   func(call) (any, error) { return struct{}{}, nil },
 		"/subjects":                              r.listSubjects,
@@ -78,10 +79,10 @@ func (r *Registry) routes(mux *http.ServeMux) {
 }
 
 // handle puts one call on the mux, with all that is the same for each.
-func (r *Registry) handle(mux *http.ServeMux, pattern string, isChange bool, h handler) {
+func (r *Registry) handle(mux services.Routes, pattern string, isChange bool, h handler) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, request *http.Request) {
 		started := time.Now()
-		status, f := r.serve(w, request, isChange, h)
+		status, f := r.serve(w, request, pattern, isChange, h)
 		r.metrics.requests.WithLabelValues(pattern, strconv.Itoa(status)).Inc()
 		if isChange || status >= http.StatusInternalServerError {
 			r.logCall(request.Context(), pattern, request.PathValue("subject"), status, f, time.Since(started))
@@ -89,8 +90,8 @@ func (r *Registry) handle(mux *http.ServeMux, pattern string, isChange bool, h h
 	})
 }
 
-func (r *Registry) serve(w http.ResponseWriter, request *http.Request, isChange bool, h handler) (status int, f *fault) {
-	v, err := r.call(request, isChange, h)
+func (r *Registry) serve(w http.ResponseWriter, request *http.Request, pattern string, isChange bool, h handler) (status int, f *fault) {
+	v, err := r.call(request, pattern, isChange, h)
 	if err != nil {
 		f = faultOf(err)
 		if f.code == codeStore {
@@ -107,7 +108,10 @@ func (r *Registry) serve(w http.ResponseWriter, request *http.Request, isChange 
 	return http.StatusOK, nil
 }
 
-func (r *Registry) call(request *http.Request, isChange bool, h handler) (any, error) {
+func (r *Registry) call(request *http.Request, pattern string, isChange bool, h handler) (any, error) {
+	if _, err := r.host.Auth.Admit(request, pattern); err != nil {
+		return nil, err
+	}
 	if !r.store.isReady() {
 		return nil, faultf(codeNotReady, "The registry is reading its log; try again in a moment.")
 	}

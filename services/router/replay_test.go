@@ -122,7 +122,7 @@ func newReplayDoor(t *testing.T) (http.Handler, *broker.Broker) {
 	<-view.Ready()
 	r, err := New(services.Host{
 		Log: log, Metrics: prometheus.NewRegistry(), Broker: b, HTTP: http.NewServeMux(), Ready: services.NewReadiness(),
-		Directory: view, Auth: auth.New(true, view.Participant), Settings: settings,
+		Directory: view, Auth: auth.New(auth.Config{Development: true, Directory: view}), Settings: settings,
 	})
 	if err != nil {
 		t.Fatal(err)

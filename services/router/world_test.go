@@ -163,7 +163,7 @@ func (w *world) routerOn(b *broker.Broker) (r *Router, stop func()) {
 	w.mux = http.NewServeMux()
 	r, err := New(services.Host{
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Broker: b, HTTP: w.mux, Ready: services.NewReadiness(),
-		Directory: view, Schemas: enginetest.Schemas{}, Auth: auth.New(true, view.Participant), Settings: w.settings,
+		Directory: view, Schemas: enginetest.Schemas{}, Auth: auth.New(auth.Config{Development: true, Directory: view}), Settings: w.settings,
 	})
 	if err != nil {
 		w.t.Fatal(err)

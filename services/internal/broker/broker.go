@@ -143,7 +143,11 @@ func New(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, stop := context.WithCancel(context.Background())
 	transport := &kafka.Transport{
+		// A request that comes after Close would else leave a pool that asks for the
+		// cluster's metadata for ever.
+		Context:     ctx,
 		Dial:        cfg.Dial,
 		DialTimeout: 5 * time.Second,
 		ClientID:    cfg.ClientID,
@@ -153,7 +157,6 @@ func New(cfg Config) (*Broker, error) {
 		MetadataTTL: 2 * time.Second,
 	}
 	addr := kafka.TCP(cfg.Brokers...)
-	ctx, stop := context.WithCancel(context.Background())
 	return &Broker{
 		cfg:         cfg,
 		log:         cfg.Log,

@@ -17,6 +17,7 @@ const ContentType = "application/problem+json"
 // Codes of the HTTP doors that are no reasons of refusal of an event.
 const (
 	CodeNotSignedIn   schemas.Reason = "not_signed_in"
+	CodeTokenExpired  schemas.Reason = "token_expired"
 	CodeForbidden     schemas.Reason = "forbidden"
 	CodeNotFound      schemas.Reason = "not_found"
 	CodeConflict      schemas.Reason = "conflict"
@@ -44,6 +45,7 @@ var statuses = map[schemas.Reason]int{
 	schemas.ReasonRateExceeded:            http.StatusTooManyRequests,
 	schemas.ReasonNotReady:                http.StatusServiceUnavailable,
 	CodeNotSignedIn:                       http.StatusUnauthorized,
+	CodeTokenExpired:                      http.StatusUnauthorized,
 	CodeForbidden:                         http.StatusForbidden,
 	CodeNotFound:                          http.StatusNotFound,
 	CodeConflict:                          http.StatusConflict,
@@ -79,7 +81,11 @@ type Document struct {
 var own = map[schemas.Reason]schemas.Code{
 	CodeNotSignedIn: {
 		English: "You are not signed in.", French: "Vous n'êtes pas identifié.",
-		RemedyEN: "Send `Authorization: Bearer <token>` with your participant's token.", RemedyFR: "Envoyez `Authorization: Bearer <jeton>` avec le jeton de votre participant.",
+		RemedyEN: "Send `Authorization: Bearer <token>` with your participant's API key or token.", RemedyFR: "Envoyez `Authorization: Bearer <jeton>` avec la clé ou le jeton de votre participant.",
+	},
+	CodeTokenExpired: {
+		English: "Your token has expired.", French: "Votre jeton a expiré.",
+		RemedyEN: "Fetch another token from its issuer and send the request again.", RemedyFR: "Demandez un nouveau jeton à son émetteur et renvoyez la demande.",
 	},
 	CodeForbidden: {
 		English: "You may not do this.", French: "Vous n'avez pas le droit de faire cela.",
@@ -119,15 +125,24 @@ func New(code schemas.Reason, detail string) Document {
 	}
 }
 
-// From makes the document for an error: a refusal keeps its reason, a missing or
-// unknown token is not_signed_in, and anything else is internal and shows nothing.
+// From makes the document for an error: a refusal keeps its reason, the errors of
+// package auth have codes of their own, and anything else is internal and shows
+// nothing.
 func From(err error) Document {
 	var refusal *schemas.Refusal
 	switch {
 	case errors.As(err, &refusal):
 		return New(refusal.Reason, refusal.Detail)
-	case errors.Is(err, auth.ErrNoToken), errors.Is(err, auth.ErrBadToken):
+	case errors.Is(err, auth.ErrNoToken), errors.Is(err, auth.ErrBadToken), errors.Is(err, auth.ErrRevoked):
 		return New(CodeNotSignedIn, err.Error())
+	case errors.Is(err, auth.ErrExpired):
+		return New(CodeTokenExpired, err.Error())
+	case errors.Is(err, auth.ErrTooMany):
+		return New(schemas.ReasonRateExceeded, err.Error())
+	case errors.Is(err, auth.ErrForbidden):
+		return New(CodeForbidden, err.Error())
+	case errors.Is(err, auth.ErrNotYet):
+		return New(schemas.ReasonNotReady, err.Error())
 	}
 	return New(CodeInternal, "")
 }

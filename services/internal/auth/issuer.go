@@ -1,0 +1,223 @@
+package auth
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/relais-fr/relais/services/internal/directory"
+)
+
+// issuer is somebody who vouches for callers by OpenID Connect: its keys are those
+// that it publishes, fetched anew when a token names one that is not known.
+type issuer struct {
+	url, audience string
+	fetches       *fetches
+
+	mu       sync.Mutex
+	verifier *oidc.IDTokenVerifier
+	tried    time.Time
+}
+
+// fetchEvery is the least time between two fetches of an issuer's keys: a token with
+// a made-up key, or a bad signature, has them fetched, and anybody can send such. A
+// new key of the issuer's is known so much later at the worst.
+const fetchEvery = 5 * time.Second
+
+// algorithms are what a token may be signed with: keys of two halves only, so that
+// nobody can sign with what is public.
+var algorithms = []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA}
+
+func newIssuer(url, audience string, client *http.Client) *issuer {
+	return &issuer{url: url, audience: audience, fetches: &fetches{client: client}}
+}
+
+// errAway is an issuer that does not answer, or not with what it should.
+var errAway = errors.New("the issuer does not answer")
+
+// verify checks a token and gives what it says. The error is ErrExpired,
+// ErrBadToken, or errAway when that cannot be known now.
+func (i *issuer) verify(ctx context.Context, token string) (*oidc.IDToken, error) {
+	verifier, err := i.ready(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errAway, err)
+	}
+	var fault error
+	verified, err := verifier.Verify(context.WithValue(ctx, faultKey{}, &fault), token)
+	var expired *oidc.TokenExpiredError
+	switch {
+	case err == nil:
+		return verified, nil
+	case errors.As(err, &expired):
+		return nil, ErrExpired
+	case fault != nil:
+		return nil, fmt.Errorf("%w: %w", errAway, fault)
+	}
+	return nil, ErrBadToken
+}
+
+// ready asks the issuer where its keys are, until it has told.
+func (i *issuer) ready(ctx context.Context) (*oidc.IDTokenVerifier, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.verifier != nil {
+		return i.verifier, nil
+	}
+	if !i.tried.IsZero() && time.Since(i.tried) < fetchEvery {
+		return nil, errors.New("it did not a moment ago")
+	}
+	i.tried = time.Now()
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, i.fetches.client), i.url)
+	if err != nil {
+		return nil, err
+	}
+	var told struct {
+		Keys string `json:"jwks_uri"`
+	}
+	if err := provider.Claims(&told); err != nil {
+		return nil, err
+	}
+	limited := &http.Client{Transport: i.fetches, Timeout: i.fetches.client.Timeout}
+	keys := &keys{oidc.NewRemoteKeySet(oidc.ClientContext(context.WithoutCancel(ctx), limited), told.Keys)}
+	i.verifier = oidc.NewVerifier(i.url, keys, &oidc.Config{ClientID: i.audience, SupportedSigningAlgs: algorithms})
+	return i.verifier, nil
+}
+
+// faultKey is where keys leave why they could not be fetched: the library's verifier
+// keeps the words of an error only.
+type faultKey struct{}
+
+type keys struct{ *oidc.RemoteKeySet }
+
+func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	payload, err := k.RemoteKeySet.VerifySignature(ctx, token)
+	var fetch *fetchError
+	if errors.As(err, &fetch) {
+		if fault, ok := ctx.Value(faultKey{}).(*error); ok {
+			*fault = fetch
+		}
+	}
+	return payload, err
+}
+
+// fetches bounds how often an issuer's keys are fetched.
+type fetches struct {
+	client *http.Client
+
+	mu   sync.Mutex
+	last time.Time
+}
+
+// errJustFetched is no fault of the issuer: a token that does not fit the keys of a
+// moment ago is bad.
+var errJustFetched = errors.New("the keys were fetched a moment ago")
+
+// fetchError is a fetch that failed.
+type fetchError struct{ err error }
+
+func (e *fetchError) Error() string { return e.err.Error() }
+func (e *fetchError) Unwrap() error { return e.err }
+
+// RoundTrip implements http.RoundTripper.
+func (f *fetches) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	soon := !f.last.IsZero() && time.Since(f.last) < fetchEvery
+	if !soon {
+		f.last = time.Now()
+	}
+	f.mu.Unlock()
+	if soon {
+		return nil, errJustFetched
+	}
+	transport := f.client.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	res, err := transport.RoundTrip(r)
+	if err == nil && res.StatusCode != http.StatusOK {
+		_ = res.Body.Close()
+		err = fmt.Errorf("its keys are answered with %s", res.Status)
+	}
+	if err != nil {
+		return nil, &fetchError{err}
+	}
+	return res, nil
+}
+
+// byToken is the participant whose client the token was issued to.
+func (a *Auth) byToken(ctx context.Context, token string) (Principal, error) {
+	from := a.issuers[claimedIssuer(token)]
+	if from == nil {
+		return Principal{}, ErrBadToken
+	}
+	verified, err := from.verify(ctx, token)
+	if errors.Is(err, errAway) {
+		a.cfg.Log.WarnContext(ctx, "issuer of tokens is away", "issuer", from.url, "error", err)
+		return Principal{}, ErrNotYet
+	}
+	if err != nil {
+		return Principal{}, err
+	}
+	client, err := clientOf(verified)
+	if err != nil {
+		return Principal{}, ErrBadToken
+	}
+	if !a.cfg.Directory.IsReady() {
+		return Principal{}, ErrNotYet
+	}
+	c, ok := a.cfg.Directory.CredentialByClient(from.url, client)
+	if !ok || c.Kind != directory.CredentialOAuth {
+		return Principal{}, ErrBadToken
+	}
+	p, err := a.owner(c)
+	if p.Expires.IsZero() || verified.Expiry.Before(p.Expires) {
+		p.Expires = verified.Expiry
+	}
+	return p, err
+}
+
+// claimedIssuer is what a token says of who made it: whose keys to check it with, no
+// more.
+func claimedIssuer(token string) string {
+	_, rest, _ := strings.Cut(token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	body, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil {
+		return ""
+	}
+	var claims struct {
+		Issuer string `json:"iss"`
+	}
+	if json.Unmarshal(body, &claims) != nil {
+		return ""
+	}
+	return claims.Issuer
+}
+
+// clientOf is the client that a token was issued to, by the names that issuers give
+// it: RFC 9068, OpenID Connect, Entra ID; else its subject.
+func clientOf(t *oidc.IDToken) (string, error) {
+	var claims struct {
+		ClientID string `json:"client_id"`
+		Party    string `json:"azp"`
+		App      string `json:"appid"`
+		Subject  string `json:"sub"`
+	}
+	if err := t.Claims(&claims); err != nil {
+		return "", err
+	}
+	for _, name := range []string{claims.ClientID, claims.Party, claims.App, claims.Subject} {
+		if name != "" {
+			return name, nil
+		}
+	}
+	return "", errors.New("the token names no client")
+}
