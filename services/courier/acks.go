@@ -11,7 +11,7 @@ import (
 )
 
 // acks are how far participants have acknowledged their mailboxes: who hands in a
-// cursor again has what came before it. Every few seconds it is committed to the
+// cursor again, or acknowledges it, has what came before it. Every few seconds it is committed to the
 // consumer group `relais.mailbox.<participant>`, where the router, which watches
 // that events are collected, finds it like that of a reader of Kafka. Safe for
 // concurrent use.
@@ -30,6 +30,8 @@ type noted struct {
 	// known says that what was committed before is in next: another courier may
 	// have been given a later cursor.
 	known bool
+	// committing keeps commits in order: an older one must not come later.
+	committing chan struct{}
 }
 
 const (
@@ -51,7 +53,7 @@ func (a *acks) note(b box, from cursor) {
 	defer a.mu.Unlock()
 	n := a.noted[b.owner]
 	if n == nil {
-		n = &noted{topic: b.topic, next: map[int]int64{}}
+		n = &noted{topic: b.topic, next: map[int]int64{}, committing: make(chan struct{}, 1)}
 		a.noted[b.owner] = n
 	}
 	n.further(from.next)
@@ -103,6 +105,10 @@ func (a *acks) commit(ctx context.Context, owner, topic string) error {
 	group := a.broker.Topic(channelMailbox + "." + owner)
 	a.mu.Lock()
 	n := a.noted[owner]
+	a.mu.Unlock()
+	n.committing <- struct{}{}
+	defer func() { <-n.committing }()
+	a.mu.Lock()
 	known, most := n.known, 0
 	for p := range n.next {
 		most = max(most, p+1)

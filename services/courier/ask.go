@@ -46,16 +46,23 @@ func parseAsk(r *http.Request, b box) (ask, error) {
 	case cursorNow:
 		a.now = true
 	default:
-		if a.from, err = parseCursor(text, b.owner); err != nil {
-			return a, malformed(err.Error())
-		}
-		for p := range a.from.next {
-			if !slices.Contains(b.read, p) {
-				return a, malformed(errCursor.Error())
-			}
+		a.from, err = cursorOf(text, b)
+	}
+	return a, err
+}
+
+// cursorOf is a cursor that the box's owner hands in.
+func cursorOf(text string, b box) (cursor, error) {
+	from, err := parseCursor(text, b.owner)
+	if err != nil {
+		return cursor{}, malformed(err.Error())
+	}
+	for p := range from.next {
+		if !slices.Contains(b.read, p) {
+			return cursor{}, malformed(errCursor.Error())
 		}
 	}
-	return a, nil
+	return from, nil
 }
 
 // preferredWait is the wait of `Prefer: wait=N` (RFC 7240) in seconds, at most

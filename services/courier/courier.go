@@ -1,11 +1,14 @@
-// Package courier brings events to those who don't read Kafka. For now it keeps
-// the mailbox: `GET /v1/mailbox`, where a participant with HTTP alone reads what
-// the router addressed to it.
+// Package courier brings events to those who don't read Kafka: by the mailbox,
+// `GET /v1/mailbox`, and by the stream, `GET /v1/stream`, a participant with HTTP
+// alone reads what the router addressed to it.
 //
 // It knows the topics relais.to.<participant> and relais.to.offices and how far
 // a reader has come, which stands in a cursor that the reader itself keeps: the
-// courier has no state. A cursor handed in again acknowledges what was before it. It leaves to the router who gets what. Participants'
-// systems and hubctl use it.
+// courier has no state. A cursor that is handed in to the mailbox again, or to
+// `POST /v1/mailbox/ack`, acknowledges what was before it; a stream acknowledges
+// nothing by itself, as a client says where it stands before it has done anything
+// with what it got. It leaves to the router who gets what. Participants' systems
+// and hubctl use it.
 package courier
 
 import (
@@ -24,6 +27,7 @@ type Courier struct {
 	metrics *metrics
 	bells   *bells
 	acks    *acks
+	streams *streams
 }
 
 var _ services.Service = (*Courier)(nil)
@@ -35,8 +39,10 @@ func New(host services.Host) (*Courier, error) {
 
 func newCourier(host services.Host, codec *schemas.Codec) *Courier {
 	m := newMetrics(host.Metrics)
-	c := &Courier{host: host, codec: codec, metrics: m, bells: newBells(host.Broker, host.Log, m), acks: newAcks(host.Broker)}
+	c := &Courier{host: host, codec: codec, metrics: m, bells: newBells(host.Broker, host.Log, m), acks: newAcks(host.Broker), streams: newStreams()}
 	host.HTTP.Handle("GET "+mailboxPath, http.HandlerFunc(c.mailbox))
+	host.HTTP.Handle("POST "+ackPath, http.HandlerFunc(c.acknowledge))
+	host.HTTP.Handle("GET "+streamPath, http.HandlerFunc(c.stream))
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -69,6 +70,8 @@ type world struct {
 	mux    *http.ServeMux
 	reg    *prometheus.Registry
 	bells  *bells
+	view   *directory.View
+	stop   func() // ends the courier
 }
 
 func newWorld(t *testing.T) *world {
@@ -97,11 +100,12 @@ func newWorld(t *testing.T) *world {
 		directory.Participant{ID: "feeder", Role: directory.RoleFeeder},
 		directory.Office{ID: "demo-1"}, directory.Office{ID: "demo-2"},
 	)
-	w.start(view, settings)
+	w.view, w.stop = view, w.start(view, settings)
 	return w
 }
 
-func (w *world) start(view *directory.View, settings config.Settings) {
+// start starts a courier and returns how to end it; the test's end does, too.
+func (w *world) start(view *directory.View, settings config.Settings) (stop func()) {
 	c := newCourier(services.Host{
 		Log: slog.New(slog.DiscardHandler), Metrics: w.reg, Broker: w.broker, HTTP: w.mux, Ready: services.NewReadiness(),
 		Directory: view, Auth: auth.New(auth.Config{Development: true, Directory: view}), Settings: settings,
@@ -110,12 +114,14 @@ func (w *world) start(view *directory.View, settings config.Settings) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()
-	w.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			w.t.Errorf("Run: %v", err)
 		}
 	})
+	w.t.Cleanup(stop)
+	return stop
 }
 
 // followed is how many topics are followed for those who wait.
@@ -201,15 +207,35 @@ func (w *world) get(token, query string, prefer ...string) answer {
 	w.mux.ServeHTTP(rec, r)
 	a := answer{status: rec.Code, cursor: rec.Header().Get(CursorHeader), more: rec.Header().Get(MoreHeader)}
 	if rec.Code != http.StatusOK {
-		var problem struct{ Code string }
-		if err := json.Unmarshal(rec.Body.Bytes(), &problem); err != nil {
-			w.t.Fatalf("%d %s: %v", rec.Code, rec.Body, err)
-		}
-		a.code = problem.Code
+		a.problem(w.t, rec)
 		return a
 	}
 	if err := json.Unmarshal(rec.Body.Bytes(), &a.events); err != nil {
 		w.t.Fatalf("%s: %v", rec.Body, err)
+	}
+	return a
+}
+
+// problem takes what a problem document says.
+func (a *answer) problem(t *testing.T, rec *httptest.ResponseRecorder) {
+	t.Helper()
+	var said struct{ Code, Cursor string }
+	if err := json.Unmarshal(rec.Body.Bytes(), &said); err != nil {
+		t.Fatalf("%d %s: %v", rec.Code, rec.Body, err)
+	}
+	a.code, a.cursor = said.Code, said.Cursor
+}
+
+// ack acknowledges.
+func (w *world) ack(token, body string) answer {
+	w.t.Helper()
+	r := httptest.NewRequestWithContext(w.t.Context(), http.MethodPost, ackPath, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+token)
+	rec := httptest.NewRecorder()
+	w.mux.ServeHTTP(rec, r)
+	a := answer{status: rec.Code}
+	if rec.Code != http.StatusNoContent {
+		a.problem(w.t, rec)
 	}
 	return a
 }

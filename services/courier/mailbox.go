@@ -19,8 +19,12 @@ import (
 )
 
 const (
-	mailboxPath    = "/v1/mailbox"
+	mailboxPath = "/v1/mailbox"
+	ackPath     = "/v1/mailbox/ack"
+	streamPath  = "/v1/stream"
+
 	channelMailbox = "mailbox"
+	channelStream  = "stream"
 
 	// CursorHeader carries the cursor for the next request.
 	CursorHeader = "Relais-Cursor"
@@ -48,14 +52,7 @@ func (c *Courier) mailbox(w http.ResponseWriter, r *http.Request) {
 
 // serve reads the request and then the box.
 func (c *Courier) serve(r *http.Request) (ask, page, error) {
-	if !c.host.Directory.IsReady() {
-		return ask{}, page{}, notReady("the directory is still being read")
-	}
-	by, err := c.host.Auth.Authenticate(r)
-	if err != nil {
-		return ask{}, page{}, err
-	}
-	b, err := c.boxOf(by)
+	b, err := c.boxOfCaller(r)
 	if err != nil {
 		return ask{}, page{}, err
 	}
@@ -67,11 +64,23 @@ func (c *Courier) serve(r *http.Request) (ask, page, error) {
 		p, err := c.end(r.Context(), b)
 		return a, p, err
 	}
-	p, err := c.lookOrWait(r.Context(), a)
+	p, _, err := c.lookOrWait(r.Context(), a)
 	if err == nil {
 		c.acks.note(b, a.from)
 	}
 	return a, p, err
+}
+
+// boxOfCaller is the box of whoever sent the request.
+func (c *Courier) boxOfCaller(r *http.Request) (box, error) {
+	if !c.host.Directory.IsReady() {
+		return box{}, notReady("the directory is still being read")
+	}
+	by, err := c.host.Auth.Authenticate(r)
+	if err != nil {
+		return box{}, err
+	}
+	return c.boxOf(by)
 }
 
 // boxOf is where the participant's events stand. An office's are on one
@@ -125,15 +134,15 @@ func (c *Courier) end(ctx context.Context, b box) (page, error) {
 }
 
 // lookOrWait looks, and when there is nothing waits for something to come as long
-// as the caller would.
-func (c *Courier) lookOrWait(ctx context.Context, a ask) (page, error) {
-	p, err := c.look(ctx, a.box, a.from, a.limit)
+// as the caller would. busy says that there was no waiting.
+func (c *Courier) lookOrWait(ctx context.Context, a ask) (p page, busy bool, err error) {
+	p, err = c.look(ctx, a.box, a.from, a.limit)
 	if err != nil || a.wait == 0 || len(p.events) > 0 || p.more {
-		return p, err
+		return p, false, err
 	}
 	w, ok := c.bells.listen(a.box.topic, a.box.partitions, a.box.key)
 	if !ok {
-		return p, nil
+		return p, true, nil
 	}
 	defer c.bells.leave(w)
 	patience := time.NewTimer(a.wait)
@@ -143,22 +152,22 @@ func (c *Courier) lookOrWait(ctx context.Context, a ask) (page, error) {
 	for heard := (<-chan struct{})(w.bell.following); ; heard = w.ring {
 		select {
 		case <-ctx.Done():
-			return p, nil
+			return p, false, nil
 		case <-patience.C:
-			return p, nil
+			return p, false, nil
 		case <-heard:
 		}
 		next, err := c.look(ctx, a.box, p.cursor, a.limit)
 		if ctx.Err() != nil {
-			return p, nil
+			return p, false, nil
 		}
 		if err != nil {
-			return p, err
+			return p, false, err
 		}
 		next.add(p)
 		p = next
 		if len(p.events) > 0 || p.more {
-			return p, nil
+			return p, false, nil
 		}
 	}
 }
@@ -210,9 +219,14 @@ func notReady(detail string) error { return &failure{schemas.ReasonNotReady, det
 
 func document(err error) problem.Document {
 	var f *failure
+	var gap *gapError
 	switch {
 	case errors.As(err, &f):
 		return problem.New(f.code, f.detail)
+	case errors.As(err, &gap):
+		d := problem.New(problem.CodeGone, gap.Error())
+		d.Cursor = gap.cursor
+		return d
 	case errors.Is(err, errBeyond):
 		return problem.New(schemas.ReasonMalformed, errBeyond.Error())
 	case errors.Is(err, errSlow):

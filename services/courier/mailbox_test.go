@@ -3,6 +3,7 @@ package courier
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,6 +184,64 @@ func TestACursorHandedInAgainAcknowledges(t *testing.T) {
 		want(t, "all", 3, committed())
 		w.get("dev-cnaf", "?cursor="+first.cursor)
 		want(t, "an old cursor takes nothing back", 3, committed())
+	})
+}
+
+func TestAnAcknowledgementIsCommittedBeforeItIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for i := range 3 {
+			w.address("cnaf", w.fact(fmt.Sprintf("event-%d", i), "cnaf.d", schemas.Place{Partition: 1, Offset: int64(i)}, time.Now()))
+		}
+		p := broker.PartitionOf([]byte("cnaf.d"), partitions)
+		committed := func() int64 {
+			offsets, err := w.broker.GroupOffsets(t.Context(), "relais.mailbox.cnaf", "relais.to.cnaf", partitions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return offsets[p].Offset
+		}
+		first := w.get("dev-cnaf", "?limit=2").cursor
+		want(t, "given out", 0, committed())
+		want(t, "acknowledged", "204 ", w.ack("dev-cnaf", `{"cursor":"`+first+`"}`).summary())
+		want(t, "two", 2, committed())
+		for name, c := range map[string]struct{ token, body, answer string }{
+			"the beginning":        {"dev-cnaf", `{"cursor":"` + newCursor().encode("cnaf") + `"}`, "204 "},
+			"another's cursor":     {"dev-cnam", `{"cursor":"` + first + `"}`, "400 malformed"},
+			"beyond the end":       {"dev-cnaf", `{"cursor":"` + cursor{next: map[int]int64{p: 4}}.encode("cnaf") + `"}`, "400 malformed"},
+			"no cursor":            {"dev-cnaf", `{}`, "400 malformed"},
+			"no JSON":              {"dev-cnaf", first, "400 malformed"},
+			"too large":            {"dev-cnaf", `{"cursor":"` + strings.Repeat("A", 2*maxCursor) + `"}`, "400 malformed"},
+			"an office":            {"dev-demo-1", `{"cursor":"` + first + `"}`, "403 forbidden"},
+			"nobody that is known": {"dev-nobody", `{"cursor":"` + first + `"}`, "401 not_signed_in"},
+		} {
+			want(t, name, c.answer, w.ack(c.token, c.body).summary())
+		}
+		want(t, "still two", 2, committed())
+	})
+}
+
+func TestAReaderWhoComesTooLateIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := broker.PartitionOf([]byte("cnaf.d"), partitions)
+		send := func(n int) {
+			w.address("cnaf", w.fact(fmt.Sprintf("event-%d", n), "cnaf.d", schemas.Place{Partition: 1, Offset: int64(n)}, time.Now()))
+		}
+		empty := w.get("dev-cnaf", "").cursor
+		for n := range 4 {
+			send(n)
+		}
+		first := w.get("dev-cnaf", "?limit=1").cursor
+		if err := w.kafka.Cluster.DeleteRecords("relais.to.cnaf", int32(p), 3); err != nil {
+			t.Fatal(err)
+		}
+		for name, at := range map[string]string{"one was read": first, "none was there yet": empty} {
+			late := w.get("dev-cnaf", "?cursor="+at)
+			want(t, name, "410 gone", late.summary())
+			want(t, "what is left, when "+name, []string{"event-3"}, w.get("dev-cnaf", "?cursor="+late.cursor).ids())
+		}
+		want(t, "without a cursor", []string{"event-3"}, w.get("dev-cnaf", "").ids())
 	})
 }
 

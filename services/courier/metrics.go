@@ -14,6 +14,10 @@ type metrics struct {
 	repeats    prometheus.Counter
 	scanned    prometheus.Counter
 	waiting    prometheus.Gauge
+	gaps       prometheus.Counter
+	streamed   prometheus.Counter
+	streams    prometheus.Gauge
+	cut        prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -33,7 +37,20 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		waiting: f.NewGauge(prometheus.GaugeOpts{
 			Name: "relais_mailbox_waiting",
-			Help: "Requests to the mailbox that wait for an event.",
+			Help: "Requests to the mailbox, and streams, that wait for an event.",
+		}),
+		gaps: f.NewCounter(prometheus.CounterOpts{
+			Name: "relais_mailbox_gaps_total",
+			Help: "Readers of a mailbox or a stream who came back too late: what they had not read yet was deleted.",
+		}),
+		streamed: attempts.WithLabelValues(channelStream, "delivered", "2xx"),
+		streams: f.NewGauge(prometheus.GaugeOpts{
+			Name: "relais_streams",
+			Help: "Streams that participants read.",
+		}),
+		cut: f.NewCounter(prometheus.CounterOpts{
+			Name: "relais_streams_cut_total",
+			Help: "Streams that were cut off because their reader took nothing for too long.",
 		}),
 	}
 }

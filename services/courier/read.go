@@ -24,6 +24,8 @@ type box struct {
 	// key is the record key of the owner's events on a topic that is shared; ""
 	// on one of its own.
 	key string
+	// mark says that the cursor after each event is wanted.
+	mark bool
 }
 
 // Bounds of one answer and of the work that it may cost. What lies beyond is for
@@ -38,6 +40,7 @@ const (
 // page is what one look into a box brought.
 type page struct {
 	events [][]byte // CloudEvents as JSON, in the order to take them
+	after  []string // the cursor after each, where the look was told to mark them
 	cursor cursor   // after them
 	// more says that reading stopped before the end.
 	more                         bool
@@ -58,15 +61,28 @@ var (
 	errSlow   = errors.New("the log does not answer; try again in a moment")
 )
 
+// gapError says that events after a cursor are there no more. The reader has to
+// know, so that it is told and not given what comes after them.
+type gapError struct {
+	// lost is how many records of the box's topic that may have been the reader's are
+	// gone; at the cursor begins what is left.
+	lost   int64
+	cursor string
+}
+
+func (e *gapError) Error() string {
+	return fmt.Sprintf("cursor: up to %d events after it are no longer kept; `cursor` of this problem begins with the oldest that are", e.lost)
+}
+
 // look reads what comes after the cursor, at most limit events. Repetitions are
 // dropped, and the order within a dossier is kept, which lies on one partition.
 // Across partitions events are merged by the time they were received.
 func (c *Courier) look(ctx context.Context, b box, from cursor, limit int) (page, error) {
-	behind, err := c.behind(ctx, b, from)
+	p := page{cursor: from.clone()}
+	behind, err := c.behind(ctx, b, &p.cursor)
 	if err != nil {
 		return page{}, err
 	}
-	p := page{cursor: from.clone()}
 	var stretches []*stretch
 	gathered, deadline := 0, time.Now().Add(maxScanTime)
 	for _, s := range behind {
@@ -83,7 +99,7 @@ func (c *Courier) look(ctx context.Context, b box, from cursor, limit int) (page
 		stretches = append(stretches, &s.stretch)
 	}
 	c.metrics.scanned.Add(float64(p.scanned))
-	return p, c.merge(ctx, stretches, limit, &p)
+	return p, c.merge(ctx, b, stretches, limit, &p)
 }
 
 // lagging is a partition with records after the cursor.
@@ -93,9 +109,12 @@ type lagging struct {
 }
 
 // behind lists the partitions with something to read, those furthest behind
-// first, so that none waits for ever while another is read.
-func (c *Courier) behind(ctx context.Context, b box, from cursor) ([]*lagging, error) {
+// first, so that none waits for ever while another is read. Afterwards the cursor
+// says of every partition where it stands, so that a later look sees what was
+// deleted of one that had nothing yet.
+func (c *Courier) behind(ctx context.Context, b box, from *cursor) ([]*lagging, error) {
 	var all []*lagging
+	begins, lost := from.clone(), int64(0)
 	for _, p := range b.read {
 		r, err := c.rangeOf(ctx, b.topic, p)
 		if err != nil {
@@ -105,14 +124,20 @@ func (c *Courier) behind(ctx context.Context, b box, from cursor) ([]*lagging, e
 		if next > r.Next {
 			return nil, errBeyond
 		}
-		if next < r.First && begun {
-			c.host.Log.WarnContext(ctx, "mailbox reads after a gap: retention was quicker", telemetry.KeyParticipant, b.owner,
-				telemetry.KeyPartition, p, telemetry.KeyOffset, next, "first", r.First)
+		if begun && next < r.First {
+			lost += r.First - next
 		}
-		if next = max(next, r.First); next < r.Next {
+		next = max(next, r.First)
+		begins.next[p] = next
+		if next < r.Next {
 			all = append(all, &lagging{stretch{partition: p, next: next}, r.Next})
 		}
 	}
+	if lost > 0 {
+		c.metrics.gaps.Inc()
+		return nil, &gapError{lost, begins.encode(b.owner)}
+	}
+	from.next = begins.next
 	slices.SortStableFunc(all, func(a, b *lagging) int { return cmp.Compare(b.end-b.next, a.end-a.next) })
 	return all, nil
 }
@@ -179,11 +204,11 @@ const (
 )
 
 // merge takes events from the stretches, the earliest received first, each
-// stretch in its own order, until the answer is full. It moves the cursor after
-// what was taken.
-func (c *Courier) merge(ctx context.Context, all []*stretch, limit int, p *page) error {
+// stretch in its own order, until the answer is full. The cursor follows: it is
+// always after what was taken, and before the rest.
+func (c *Courier) merge(ctx context.Context, b box, all []*stretch, limit int, p *page) error {
 	for _, s := range all {
-		p.cursor.next[s.partition] = s.next
+		s.move(&p.cursor)
 	}
 	size := 0
 	for {
@@ -192,25 +217,33 @@ func (c *Courier) merge(ctx context.Context, all []*stretch, limit int, p *page)
 			return nil
 		}
 		if len(p.events) >= limit || size >= maxAnswerBytes {
-			break
+			p.more = true
+			return nil
 		}
 		event, err := c.event(ctx, &s.records[0], p)
 		if err != nil {
 			return err
 		}
-		if event != nil {
-			p.events = append(p.events, event)
-			size += len(event)
-		}
 		s.records, s.received = s.records[1:], s.received[1:]
-	}
-	for _, s := range all {
-		if len(s.records) > 0 {
-			p.cursor.next[s.partition] = s.records[0].Offset
+		s.move(&p.cursor)
+		if event == nil {
+			continue
+		}
+		p.events = append(p.events, event)
+		size += len(event)
+		if b.mark {
+			p.after = append(p.after, p.cursor.encode(b.owner))
 		}
 	}
-	p.more = true
-	return nil
+}
+
+// move moves the cursor to where the stretch is.
+func (s *stretch) move(c *cursor) {
+	if len(s.records) > 0 {
+		c.next[s.partition] = s.records[0].Offset
+	} else {
+		c.next[s.partition] = s.next
+	}
 }
 
 // earliest is the stretch whose next record was received first; nil when all are

@@ -30,6 +30,7 @@ var neglects = []struct {
 	{"nobody has read 3,000 events in it", func(p *post) { p.fill(3000) }},
 	{"10 readers leave their answers", func(p *post) { p.fill(3000); p.leave(10) }},
 	{"10 readers wait and leave", func(p *post) { p.leave(10) }},
+	{"8 streams are not read", func(p *post) { p.fill(3000); p.stall(8) }},
 }
 
 // post is the mailboxes of a world, read over a network of their own.
@@ -87,6 +88,13 @@ func (p *post) page(client *http.Client, who, query string) (events []struct{ ID
 // leave lets readers ask for cnaf's mailbox and not read the answer but for its
 // first byte.
 func (p *post) leave(n int) {
+	p.abandon(n, mailboxPath+"?limit=1000")
+}
+
+// stall opens streams of cnaf's and reads nothing of them.
+func (p *post) stall(n int) { p.abandon(n, streamPath) }
+
+func (p *post) abandon(n int, path string) {
 	for range n {
 		conn, err := p.web.DialContext(p.reading, "tcp", "courier")
 		if err != nil {
@@ -94,7 +102,7 @@ func (p *post) leave(n int) {
 			return
 		}
 		p.still = append(p.still, conn)
-		_, _ = fmt.Fprintf(conn, "GET %s?limit=1000 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAuthorization: Bearer dev-cnaf\r\nPrefer: wait=30\r\n\r\n", mailboxPath)
+		_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAuthorization: Bearer dev-cnaf\r\nPrefer: wait=30\r\n\r\n", path)
 		p.work.Go(func() { _, _ = bufio.NewReaderSize(conn, 16).ReadByte() })
 	}
 }

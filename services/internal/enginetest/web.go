@@ -19,7 +19,12 @@ type Web struct {
 // NewWeb starts a server that stops with the test.
 func NewWeb(t testing.TB, handler http.Handler) *Web {
 	w := &Web{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{Handler: handler}
+	var handling sync.WaitGroup
+	server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		handling.Add(1)
+		defer handling.Done()
+		handler.ServeHTTP(rw, r)
+	})}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -28,6 +33,8 @@ func NewWeb(t testing.TB, handler http.Handler) *Web {
 	t.Cleanup(func() {
 		_ = server.Close()
 		<-done
+		// What a handler uses is there until it has returned.
+		handling.Wait()
 	})
 	return w
 }

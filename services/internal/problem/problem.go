@@ -21,6 +21,7 @@ const (
 	CodeForbidden     schemas.Reason = "forbidden"
 	CodeNotFound      schemas.Reason = "not_found"
 	CodeConflict      schemas.Reason = "conflict"
+	CodeGone          schemas.Reason = "gone"
 	CodeUnsupported   schemas.Reason = "unsupported_media_type"
 	CodeUnprocessable schemas.Reason = "unprocessable"
 	CodeInternal      schemas.Reason = "internal_error"
@@ -49,6 +50,7 @@ var statuses = map[schemas.Reason]int{
 	CodeForbidden:                         http.StatusForbidden,
 	CodeNotFound:                          http.StatusNotFound,
 	CodeConflict:                          http.StatusConflict,
+	CodeGone:                              http.StatusGone,
 	CodeUnsupported:                       http.StatusUnsupportedMediaType,
 	CodeUnprocessable:                     http.StatusUnprocessableEntity,
 	CodeInternal:                          http.StatusInternalServerError,
@@ -75,6 +77,9 @@ type Document struct {
 	// TitleFR and RemedyFR are the same for French readers.
 	TitleFR  string `json:"title_fr,omitempty"`
 	RemedyFR string `json:"remedy_fr,omitempty"`
+	// Cursor is where a mailbox can be read on, when what came after the cursor of the
+	// request is gone.
+	Cursor string `json:"cursor,omitempty"`
 }
 
 // own are the sentences of codes that are not in the published table.
@@ -98,6 +103,11 @@ var own = map[schemas.Reason]schemas.Code{
 	CodeConflict: {
 		English: "Something has changed in between.", French: "Quelque chose a changé entre-temps.",
 		RemedyEN: "Read it again and repeat.", RemedyFR: "Relisez et recommencez.",
+	},
+	CodeGone: {
+		English: "What you ask for is no longer kept.", French: "Ce que vous demandez n'est plus conservé.",
+		RemedyEN: "Go on with the problem's cursor, and drop what you have by place; have the hub's team see what you missed.",
+		RemedyFR: "Continuez avec le curseur du problème, en écartant par la place ce que vous avez ; demandez à l'équipe du hub ce qui vous manque.",
 	},
 	CodeUnsupported: {
 		English: "This content type is not understood.", French: "Ce type de contenu n'est pas compris.",
