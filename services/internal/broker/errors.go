@@ -113,6 +113,7 @@ var definite = map[kafka.Error]bool{
 	kafka.UnsupportedSASLMechanism:    true,
 	kafka.SecurityDisabled:            true,
 	kafka.UnacceptableCredential:      true,
+	kafka.DuplicateResource:           true,
 }
 
 // ofTheRecord are the definite answers that one record of a batch can bring

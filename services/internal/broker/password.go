@@ -31,31 +31,27 @@ func (b *Broker) setPassword(ctx context.Context, id, password string) error {
 	if err := plainText(password); err != nil {
 		return err
 	}
-	req := &kafka.AlterUserScramCredentialsRequest{}
 	for _, mechanism := range mechanisms {
 		salt := make([]byte, 24)
 		_, _ = rand.Read(salt) // never fails
-		salted, err := salt512(password, salt)
-		if mechanism == kafka.ScramMechanismSha256 {
-			salted, err = salt256(password, salt)
-		}
+		salted, err := salted(mechanism, password, salt)
 		if err != nil {
 			return err
 		}
-		req.Upsertions = append(req.Upsertions, kafka.UserScramCredentialsUpsertion{
-			Name: id, Mechanism: mechanism, Iterations: scramIterations, Salt: salt, SaltedPassword: salted,
-		})
+		// One by one: the embedded broker takes two for one user to be a mistake.
+		if err := b.alterPassword(ctx, passwordExchange{user: id, mechanism: mechanism, salt: salt, salted: salted}); err != nil {
+			return err
+		}
 	}
-	return b.alterPasswords(ctx, req)
+	return nil
 }
 
 var mechanisms = []kafka.ScramMechanism{kafka.ScramMechanismSha256, kafka.ScramMechanismSha512}
 
-func salt256(password string, salt []byte) ([]byte, error) {
-	return pbkdf2.Key(sha256.New, password, salt, scramIterations, sha256.Size)
-}
-
-func salt512(password string, salt []byte) ([]byte, error) {
+func salted(mechanism kafka.ScramMechanism, password string, salt []byte) ([]byte, error) {
+	if mechanism == kafka.ScramMechanismSha256 {
+		return pbkdf2.Key(sha256.New, password, salt, scramIterations, sha256.Size)
+	}
 	return pbkdf2.Key(sha512.New, password, salt, scramIterations, sha512.Size)
 }
 
@@ -78,8 +74,7 @@ func (b *Broker) DeletePassword(ctx context.Context, id string) error {
 	err := b.mayBeParticipant(id)
 	if err == nil {
 		for _, mechanism := range mechanisms {
-			one := []kafka.UserScramCredentialsDeletion{{Name: id, Mechanism: mechanism}}
-			if err = b.alterPasswords(ctx, &kafka.AlterUserScramCredentialsRequest{Deletions: one}); err != nil {
+			if err = b.alterPassword(ctx, passwordExchange{user: id, mechanism: mechanism}); err != nil {
 				break
 			}
 		}
@@ -87,20 +82,22 @@ func (b *Broker) DeletePassword(ctx context.Context, id string) error {
 	return about("delete the password of", id, err)
 }
 
-func (b *Broker) alterPasswords(ctx context.Context, req *kafka.AlterUserScramCredentialsRequest) error {
+func (b *Broker) alterPassword(ctx context.Context, x passwordExchange) error {
+	x.clientID = b.cfg.ClientID
 	return b.retry(ctx, "alter_scram_credentials", func(ctx context.Context) error {
-		res, err := b.client.AlterUserScramCredentials(ctx, req)
+		m, err := b.transport.RoundTrip(ctx, b.addr, &x)
 		if err != nil {
 			return err
 		}
-		if len(res.Results) == 0 {
-			return fmt.Errorf("the broker did not answer for the user")
+		a, ok := m.(*passwordAnswer)
+		switch {
+		case !ok:
+			return fmt.Errorf("unexpected answer %T", m)
+		case a.code == 0, kafka.Error(a.code) == kafka.ResourceNotFound && x.salted == nil:
+			return nil
+		case a.words == "":
+			return kafka.Error(a.code)
 		}
-		for _, r := range res.Results {
-			if r.Error != nil && !errors.Is(r.Error, kafka.ResourceNotFound) {
-				return r.Error
-			}
-		}
-		return nil
+		return fmt.Errorf("%w (%s)", kafka.Error(a.code), a.words)
 	})
 }
