@@ -76,6 +76,6 @@ func runOne[S Service](ctx context.Context, settings config.Settings, name strin
 		return err
 	}
 	log.InfoContext(ctx, "started", telemetry.KeyService, name, "version", telemetry.Version(), "settings", settings)
-	fmt.Printf("http http://%s\n", listener.Addr())
-	return p.Run(ctx, []Door{{Listener: listener, Handler: p.Doors, Label: "http door"}}, s)
+	fmt.Printf("http %s://%s\n", settings.HTTPScheme(), listener.Addr())
+	return p.Run(ctx, []Door{{Listener: listener, Handler: p.Doors, Label: "http door", TLS: p.Guard("http")}}, s)
 }

@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/certificate"
 	"github.com/relais-fr/relais/services/internal/config"
 	"github.com/relais-fr/relais/services/internal/directory"
 	"github.com/relais-fr/relais/services/internal/registry"
@@ -27,6 +29,12 @@ type Engines struct {
 	// schema registry and to nothing else. Nil is the network.
 	Brokers []string
 	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	// Login is how to sign in to Brokers; where it is the zero value the settings say.
+	Login broker.Login
+	// Certificate is what the doors show; where it is nil the settings say.
+	Certificate *certificate.Pair
+	// Registry is how to ask the schema registry; nil is by Dial.
+	Registry http.RoundTripper
 	// Redis is closed by the process.
 	Redis redis.UniversalClient
 	// Closed says why nothing may be accepted at present; may be nil.
@@ -48,26 +56,50 @@ type Process struct {
 	schemas   *registry.Client
 	auth      *auth.Auth
 	readiness map[string]*Readiness
+
+	certificate *certificate.Pair            // of the doors; nil where they speak in the clear
+	shown       map[string]*certificate.Pair // by door
 }
 
 // NewProcess connects to nothing yet.
 func NewProcess(settings config.Settings, log *slog.Logger, engines Engines) (*Process, error) {
 	metrics := telemetry.NewRegistry()
+	shown := map[string]*certificate.Pair{}
+	if engines.Login.User == "" && engines.Login.TLS == nil {
+		own, pair, err := login(settings, log)
+		if err != nil {
+			return nil, err
+		}
+		if engines.Login = own; pair != nil {
+			shown[kafkaClient] = pair
+		}
+	}
+	var err error
+	if engines.Certificate == nil {
+		if engines.Certificate, err = DoorCertificate(settings, log); err != nil {
+			return nil, err
+		}
+	}
 	b, err := broker.New(broker.Config{
 		Brokers: engines.Brokers, Prefix: settings.Prefix, Dial: engines.Dial,
-		Replication: settings.Replication, Log: log, Metrics: metrics,
+		Replication: settings.Replication, Login: engines.Login, Log: log, Metrics: metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
 	client := &http.Client{Timeout: 10 * time.Second}
-	if engines.Dial != nil {
+	switch {
+	case engines.Registry != nil:
+		client.Transport = engines.Registry
+	case engines.Dial != nil:
 		client.Transport = &http.Transport{DialContext: engines.Dial}
 	}
 	p := &Process{
 		Settings: settings, Log: log, Metrics: metrics, Broker: b,
 		Directory: directory.NewView(), engines: engines, readiness: map[string]*Readiness{},
+		certificate: engines.Certificate, shown: shown,
 	}
+	p.tellExpiry()
 	if engines.Redis != nil {
 		p.Store = store.New(store.Config{Client: engines.Redis, Prefix: settings.Prefix, Log: log, Metrics: metrics})
 	}
@@ -214,6 +246,8 @@ type Door struct {
 	Listener net.Listener
 	Handler  http.Handler
 	Label    string
+	// TLS encrypts; nil does not.
+	TLS *tls.Config
 }
 
 // Name is the door's label.
@@ -231,8 +265,12 @@ func (d Door) Run(ctx context.Context) error {
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(slog.DiscardHandler, slog.LevelWarn),
 	}
+	listener := d.Listener
+	if d.TLS != nil {
+		listener = tls.NewListener(listener, d.TLS)
+	}
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(d.Listener) }()
+	go func() { done <- server.Serve(listener) }()
 	select {
 	case err := <-done:
 		return err

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,11 @@ type EmbeddedConfig struct {
 	// LeastFree is how much room the data folder's file system must have for
 	// the doors to be open; 64 MiB by default.
 	LeastFree uint64
+	// Secure makes the broker ask who calls, by SCRAM, and keep to their rights. The
+	// hub itself signs in as Login says.
+	Secure bool
+	// TLS is how the broker's door speaks TLS; nil does not.
+	TLS *tls.Config
 	// NoKafka and NoRedis leave out an engine that is elsewhere.
 	NoKafka, NoRedis bool
 	Log              *slog.Logger
@@ -49,6 +55,7 @@ type EmbeddedConfig struct {
 type Embedded struct {
 	cfg    EmbeddedConfig
 	log    *slog.Logger
+	login  broker.Login
 	folder *folder
 	door   *door
 	kafka  *kfake.Cluster
@@ -119,9 +126,22 @@ func (e *Embedded) startKafka(ctx, tasks context.Context) (err error) {
 		kfake.NumBrokers(1), kfake.ClusterID("relais"), kfake.BrokerConfigs(brokerConfigs),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return e.door, nil }),
 	}
+	password := ""
+	if e.cfg.Secure {
+		e.login = newLogin()
+		if password, err = e.login.Password(); err != nil {
+			return err
+		}
+		opts = append(opts, kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser(mechanisms[0], superuser, password))
+	}
 	if e.cfg.DataDir != "" {
 		if e.folder, err = openFolder(e.cfg.DataDir); err != nil {
 			return err
+		}
+		if e.cfg.Secure {
+			if err := e.folder.admit(password); err != nil {
+				return err
+			}
 		}
 		e.disk = newDisk(e.folder.dir, e.cfg.LeastFree, e.log)
 		opts = append(opts, kfake.DataDir(e.folder.kafka()), kfake.WithLogger(&engineLog{e.log, e.disk}))
@@ -132,7 +152,7 @@ func (e *Embedded) startKafka(ctx, tasks context.Context) (err error) {
 	if e.kafka, err = kfake.NewCluster(opts...); err != nil {
 		return fmt.Errorf("the embedded broker cannot read the data folder %s: %w", e.cfg.DataDir, err)
 	}
-	e.client, err = broker.New(broker.Config{Brokers: []string{e.KafkaAddr()}, ClientID: "relais-engine", Dial: e.Dial, Log: e.log})
+	e.client, err = broker.New(broker.Config{Brokers: []string{e.KafkaAddr()}, ClientID: "relais-engine", Dial: e.Dial, Login: e.login, Log: e.log})
 	if err != nil {
 		return err
 	}
@@ -170,6 +190,18 @@ func (e *Embedded) KafkaAddr() string {
 		return ""
 	}
 	return e.door.Addr().String()
+}
+
+// Login is how to sign in to the broker with all rights; the zero value where it
+// asks nobody.
+func (e *Embedded) Login() broker.Login { return e.login }
+
+// TurnedAway counts, by reason, those whom the broker's door did not let in.
+func (e *Embedded) TurnedAway() map[string]int64 {
+	if e.door == nil {
+		return nil
+	}
+	return e.door.gate.counts()
 }
 
 // Dial connects to the broker within the process, without the network, when the

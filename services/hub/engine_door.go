@@ -15,6 +15,7 @@ type door struct {
 	net.Listener // the network's
 
 	addr      doorAddr
+	gate      *gate
 	opened    chan struct{}
 	closed    chan struct{}
 	conns     chan net.Conn
@@ -40,7 +41,11 @@ func openDoor(cfg EmbeddedConfig) (*door, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("address of the Kafka door: %w", err), l.Close())
 	}
-	d := &door{Listener: l, addr: doorAddr(net.JoinHostPort(host, port)), opened: make(chan struct{}), closed: make(chan struct{}), conns: make(chan net.Conn)}
+	closed := make(chan struct{})
+	d := &door{
+		Listener: l, addr: doorAddr(net.JoinHostPort(host, port)), gate: newGate(cfg, closed),
+		opened: make(chan struct{}), closed: closed, conns: make(chan net.Conn),
+	}
 	d.accepting.Go(d.accept)
 	return d, nil
 }
@@ -68,7 +73,7 @@ func (d *door) accept() {
 		if err != nil {
 			return
 		}
-		if !d.hand(conn) {
+		if conn = d.gate.guard(conn); !d.hand(conn) {
 			_ = conn.Close()
 			return
 		}

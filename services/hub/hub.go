@@ -8,6 +8,7 @@ package hub
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"github.com/relais-fr/relais/services/directory"
 	"github.com/relais-fr/relais/services/gateway"
 	"github.com/relais-fr/relais/services/inbox"
+	"github.com/relais-fr/relais/services/internal/certificate"
 	"github.com/relais-fr/relais/services/internal/config"
 	"github.com/relais-fr/relais/services/internal/store"
 	"github.com/relais-fr/relais/services/ledger"
@@ -72,21 +74,31 @@ func (h *Hub) Run(ctx context.Context) (err error) {
 	}
 	defer func() { _ = httpDoor.Close() }()
 	doors := []services.Door{{Listener: httpDoor, Label: "http door"}}
+	pair, err := services.DoorCertificate(settings, h.log)
+	if err != nil {
+		return err
+	}
 	ownRegistry := settings.RegistryURL == ""
+	var within *inner
 	if ownRegistry {
 		registryDoor, err := h.listen("registry", settings.Registry)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = registryDoor.Close() }()
-		settings.RegistryURL = "http://" + registryDoor.Addr().String()
-		doors = append(doors, services.Door{Listener: registryDoor, Label: "registry door"})
+		settings.RegistryURL = settings.HTTPScheme() + "://" + registryDoor.Addr().String()
+		within = newInner(registryDoor.Addr())
+		defer func() { _ = within.Close() }()
+		doors = append(doors, services.Door{Listener: registryDoor, Label: "registry door"}, services.Door{Listener: within, Label: "registry door within"})
 	}
-	engines, stop, err := h.engines(ctx)
+	engines, stop, err := h.engines(ctx, pair)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	if within != nil {
+		engines.Registry = within.transport()
+	}
 	if settings.StatementKey == "" {
 		if settings.StatementKey, err = ownKey(settings.Data); err != nil {
 			return err
@@ -104,9 +116,13 @@ func (h *Hub) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	doors[0].Handler = p.Doors
+	doors[0].Handler, doors[0].TLS = p.Doors, p.Guard("http")
 	if ownRegistry {
-		doors[1].Handler = registryDoors
+		doors[1].Handler, doors[1].TLS = registryDoors, p.Guard("registry")
+		doors[2].Handler = registryDoors
+	}
+	if len(settings.Brokers) == 0 {
+		p.Guard("kafka")
 	}
 	h.log.InfoContext(ctx, "started", "settings", settings)
 	return p.Run(ctx, doors, append(all, &announcer{h, p, doors, engines.Brokers})...)
@@ -150,13 +166,17 @@ func (h *Hub) listen(flag, addr string) (net.Listener, error) {
 }
 
 // engines are the real ones where their addresses are given, else embedded.
-func (h *Hub) engines(ctx context.Context) (services.Engines, func() error, error) {
+func (h *Hub) engines(ctx context.Context, pair *certificate.Pair) (services.Engines, func() error, error) {
 	s := h.settings
-	e := services.Engines{Brokers: s.Brokers, Dial: h.network.Dial}
+	e := services.Engines{Brokers: s.Brokers, Dial: h.network.Dial, Certificate: pair}
+	var speak *tls.Config
+	if pair != nil {
+		speak = pair.Server()
+	}
 	embedded, err := StartEmbedded(ctx, EmbeddedConfig{
 		DataDir: s.Data, KafkaAddr: s.Kafka, Listen: h.network.Listen, Dial: h.network.Dial, Log: h.log,
-		PageCache: s.Durability == config.DurabilityPageCache,
-		NoKafka:   len(s.Brokers) > 0, NoRedis: s.Redis != "",
+		PageCache: s.Durability == config.DurabilityPageCache, Secure: s.Secure, TLS: speak,
+		NoKafka: len(s.Brokers) > 0, NoRedis: s.Redis != "",
 	})
 	if err != nil {
 		return e, nil, err
@@ -166,6 +186,7 @@ func (h *Hub) engines(ctx context.Context) (services.Engines, func() error, erro
 	}
 	if len(s.Brokers) == 0 {
 		e.Brokers = []string{embedded.KafkaAddr()}
+		e.Login = embedded.Login()
 		e.Closed = embedded.Closed
 		e.Dial = embedded.Dial // within the process, without the network
 	}
@@ -199,12 +220,13 @@ func (a *announcer) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
-	fmt.Fprintf(a.hub.out, "http http://%s\n", a.doors[0].Listener.Addr())
+	scheme := a.hub.settings.HTTPScheme()
+	fmt.Fprintf(a.hub.out, "http %s://%s\n", scheme, a.doors[0].Listener.Addr())
 	for _, b := range a.brokers {
 		fmt.Fprintf(a.hub.out, "kafka %s\n", b)
 	}
 	if len(a.doors) > 1 {
-		fmt.Fprintf(a.hub.out, "registry http://%s\n", a.doors[1].Listener.Addr())
+		fmt.Fprintf(a.hub.out, "registry %s://%s\n", scheme, a.doors[1].Listener.Addr())
 	}
 	fmt.Fprintln(a.hub.out, "ready")
 	<-ctx.Done()

@@ -69,3 +69,17 @@ func findRoot() (string, error) {
 		dir = parent
 	}
 }
+
+// Python is an interpreter that has the modules: RELAIS_PYTHON, or python3.
+func Python(t testing.TB, modules ...string) string {
+	t.Helper()
+	path := os.Getenv("RELAIS_PYTHON")
+	if path == "" {
+		path = Program(t, "python", "python3")
+	}
+	imports := "import " + strings.Join(modules, ", ")
+	if err := exec.CommandContext(t.Context(), path, "-c", imports).Run(); err != nil {
+		Lacking(t, "python", path+" cannot "+imports)
+	}
+	return path
+}
