@@ -127,6 +127,7 @@ func (c *collection) lookAt(ctx context.Context, participant directory.Participa
 		return err
 	}
 	waiting := int64(0)
+	var oldest time.Time
 	for _, p := range c.waiting.numbers() {
 		held, err := c.host.Broker.RangeOf(ctx, topic, p)
 		if err != nil {
@@ -138,6 +139,13 @@ func (c *collection) lookAt(ctx context.Context, participant directory.Participa
 			held.Next)
 		c.collected[b.name()] = b.collected
 		waiting += held.Next - max(b.collected, held.First)
+		since, err := c.since(ctx, b)
+		if err != nil {
+			return err
+		}
+		if !since.IsZero() && (oldest.IsZero() || since.Before(oldest)) {
+			oldest = since
+		}
 		if !ends {
 			continue
 		}
@@ -146,7 +154,22 @@ func (c *collection) lookAt(ctx context.Context, participant directory.Participa
 		}
 	}
 	c.metrics.uncollected.WithLabelValues(participant.ID).Set(float64(max(waiting, 0)))
+	c.uncollected.set(participant.ID, oldest)
 	return nil
+}
+
+// since is when the first event that is not collected came; the zero time when all
+// are.
+func (c *collection) since(ctx context.Context, b box) (time.Time, error) {
+	from := max(b.collected, b.held.First)
+	if from >= b.held.Next {
+		return time.Time{}, nil
+	}
+	batch, err := c.host.Broker.Cursor(b.topic, b.partition, from).Fetch(ctx)
+	if err != nil || len(batch.Records) == 0 {
+		return time.Time{}, err
+	}
+	return batch.Records[0].Time, nil
 }
 
 // box is one partition of a participant's topic.
@@ -246,7 +269,7 @@ read:
 			if header(record, schemas.AttrReplay) != "" {
 				continue
 			}
-			d, err := c.uncollected(record, b, schemas.DeliveryDelivered, schemas.DeliveryNotCollected)
+			d, err := c.step(record, b, schemas.DeliveryDelivered, schemas.DeliveryNotCollected)
 			if err != nil {
 				continue // not ours to read: the router writes no such record
 			}
@@ -268,8 +291,8 @@ read:
 	return nil
 }
 
-// uncollected is the step of a copy that stands, or stood, on its recipient's topic.
-func (c *collection) uncollected(record broker.Record, b box, state, reason string) (*schemas.DeliveryChanged, error) {
+// step is the step of a copy that stands, or stood, on its recipient's topic.
+func (c *collection) step(record broker.Record, b box, state, reason string) (*schemas.DeliveryChanged, error) {
 	place, err := placeOf(record)
 	if err != nil {
 		return nil, err
@@ -343,7 +366,7 @@ func (c *collection) unwarned(ctx context.Context, b box, number int64) ([]*sche
 	}
 	var changes []*schemas.DeliveryChanged
 	for i, record := range last {
-		d, err := c.uncollected(record, b, schemas.DeliveryDead, schemas.DeliveryDeleted)
+		d, err := c.step(record, b, schemas.DeliveryDead, schemas.DeliveryDeleted)
 		if err != nil {
 			return nil, err
 		}

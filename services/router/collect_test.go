@@ -32,6 +32,9 @@ func TestWhatIsNotCollectedIsToldBeforeAndAfterItIsDeleted(t *testing.T) {
 		time.Sleep(7 * time.Minute)
 		soon := map[string]string{second + "/cpam": "delivered not_collected", third + "/cpam": "delivered not_collected"}
 		same(t, "told before", w.told(), soon)
+		if age := r.uncollected.ages()["cpam"]; time.Duration(age)*time.Second < cpamKeeps*3/4 {
+			t.Errorf("the oldest is said to have waited %v s", age)
+		}
 		letter, ok := r.letters.find(second + "/cpam")
 		if !ok || letter.Sender == nil || *letter.Sender != "offices/demo-1" || letter.Deleted == nil || letter.Deleted.Sub(letter.Since) != cpamKeeps {
 			t.Errorf("the letter is %+v", letter)
@@ -85,7 +88,7 @@ func TestWhatWasDeletedWithoutAWarningIsToldAllTheSame(t *testing.T) {
 func TestARedrivenCopyIsWatchedUntilItIsCollected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.router()
+		r, _ := w.router()
 		w.refuse("relais.to.cpam", kerr.InvalidRecord)
 		first, second := w.record(0, "cpam", "offices/demo-1"), w.record(0, "cpam", "offices/demo-1")
 		time.Sleep(time.Second)
@@ -103,6 +106,7 @@ func TestARedrivenCopyIsWatchedUntilItIsCollected(t *testing.T) {
 		same(t, "its second redrive", w.redrive(`{"dry_run":false}`), redriven{Letters: 1, Redriven: 1, Done: true})
 		w.collect("cpam", 3)
 		time.Sleep(collectEvery + time.Minute)
+		same(t, "what is left to collect", r.uncollected.ages()["cpam"], 0.0)
 		same(t, "all are collected", w.told(), map[string]string{first + "/cpam": "acknowledged", second + "/cpam": "acknowledged"})
 	})
 }

@@ -21,6 +21,9 @@ const (
 // queueTo is where events wait for their copy on the recipient's topic.
 const queueTo = "to"
 
+// queueCollect is where copies wait on the recipient's topic to be collected.
+const queueCollect = "collect"
+
 type metrics struct {
 	copies   *prometheus.CounterVec
 	dead     *prometheus.CounterVec
@@ -65,7 +68,38 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 // tell registers what is looked up when it is asked for.
 func (r *Router) tell(reg prometheus.Registerer) {
 	telemetry.OldestPending(reg, queueTo, r.waiting.oldest)
+	telemetry.OldestPending(reg, queueCollect, r.uncollected.ages)
 	telemetry.DeadLetters(reg, r.letters.depth, r.letters.age)
+}
+
+// uncollected is since when the oldest event that a participant has not collected
+// has stood on its topic. Safe for concurrent use.
+type uncollected struct {
+	mu    sync.Mutex
+	since map[string]time.Time
+}
+
+// set takes what a look found; the zero time when all is collected.
+func (u *uncollected) set(participant string, since time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.since == nil {
+		u.since = map[string]time.Time{}
+	}
+	u.since[participant] = since
+}
+
+func (u *uncollected) ages() map[string]float64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	ages := map[string]float64{}
+	for participant, since := range u.since {
+		ages[participant] = 0
+		if !since.IsZero() {
+			ages[participant] = max(time.Since(since), 0).Seconds()
+		}
+	}
+	return ages
 }
 
 // waiting are the partitions that are routed here. Safe for concurrent use.

@@ -23,14 +23,15 @@ import (
 
 // Router is the service.
 type Router struct {
-	host       services.Host
-	codec      *schemas.Codec
-	metrics    *metrics
-	recorded   string
-	deliveries string
-	waiting    waiting
-	letters    *letters
-	redriving  atomic.Bool
+	host        services.Host
+	codec       *schemas.Codec
+	metrics     *metrics
+	recorded    string
+	deliveries  string
+	waiting     waiting
+	uncollected uncollected
+	letters     *letters
+	redriving   atomic.Bool
 }
 
 var _ services.Service = (*Router)(nil)
