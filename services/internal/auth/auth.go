@@ -49,6 +49,8 @@ type Principal struct {
 	// Expires is when what it showed ends; zero for never.
 	Expires time.Time
 
+	// shown is the credential as it stood when the principal came in.
+	shown       directory.Credential
 	participant directory.Participant
 }
 
@@ -120,6 +122,7 @@ func New(cfg Config) *Auth {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	cfg.AdminKeyHash = strings.ToLower(cfg.AdminKeyHash)
 	a := &Auth{cfg: cfg, issuers: map[string]*issuer{}, logins: newLogins(cfg.Log, cfg.Metrics)}
 	for _, url := range cfg.Issuers {
 		a.issuers[url] = newIssuer(url, cfg.Audience, cfg.Client)
@@ -223,7 +226,7 @@ func (a *Auth) owner(c directory.Credential) (Principal, error) {
 		return Principal{}, ErrBadToken
 	}
 	p, err := a.active(c.Participant)
-	p.Credential, p.Expires = c.ID, c.Expires
+	p.Credential, p.Expires, p.shown = c.ID, c.Expires, c
 	return p, err
 }
 

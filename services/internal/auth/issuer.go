@@ -25,6 +25,7 @@ type issuer struct {
 	mu       sync.Mutex
 	verifier *oidc.IDTokenVerifier
 	tried    time.Time
+	told     time.Time
 }
 
 // fetchEvery is the least time between two fetches of an issuer's keys: a token with
@@ -64,6 +65,17 @@ func (i *issuer) verify(ctx context.Context, token string) (*oidc.IDToken, error
 	return nil, ErrBadToken
 }
 
+// mayTell bounds the lines of the log: anybody can send tokens that name the issuer.
+func (i *issuer) mayTell() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if now := time.Now(); now.Sub(i.told) >= fetchEvery {
+		i.told = now
+		return true
+	}
+	return false
+}
+
 // ready asks the issuer where its keys are, until it has told.
 func (i *issuer) ready(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	i.mu.Lock()
@@ -75,7 +87,8 @@ func (i *issuer) ready(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 		return nil, errors.New("it did not a moment ago")
 	}
 	i.tried = time.Now()
-	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, i.fetches.client), i.url)
+	// Not by the caller's context: one who hangs up would keep all others waiting.
+	provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), i.fetches.client), i.url)
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +125,9 @@ func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error
 type fetches struct {
 	client *http.Client
 
-	mu   sync.Mutex
-	last time.Time
+	mu     sync.Mutex
+	last   time.Time
+	failed error // of the last fetch
 }
 
 // errJustFetched is no fault of the issuer: a token that does not fit the keys of a
@@ -130,10 +144,14 @@ func (e *fetchError) Unwrap() error { return e.err }
 func (f *fetches) RoundTrip(r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	soon := !f.last.IsZero() && time.Since(f.last) < fetchEvery
+	failed := f.failed
 	if !soon {
-		f.last = time.Now()
+		f.last, f.failed = time.Now(), nil
 	}
 	f.mu.Unlock()
+	if soon && failed != nil {
+		return nil, &fetchError{failed} // whether the token is good is not known
+	}
 	if soon {
 		return nil, errJustFetched
 	}
@@ -147,6 +165,9 @@ func (f *fetches) RoundTrip(r *http.Request) (*http.Response, error) {
 		err = fmt.Errorf("its keys are answered with %s", res.Status)
 	}
 	if err != nil {
+		f.mu.Lock()
+		f.failed = err
+		f.mu.Unlock()
 		return nil, &fetchError{err}
 	}
 	return res, nil
@@ -160,7 +181,9 @@ func (a *Auth) byToken(ctx context.Context, token string) (Principal, error) {
 	}
 	verified, err := from.verify(ctx, token)
 	if errors.Is(err, errAway) {
-		a.cfg.Log.WarnContext(ctx, "issuer of tokens is away", "issuer", from.url, "error", err)
+		if from.mayTell() {
+			a.cfg.Log.WarnContext(ctx, "issuer of tokens is away", "issuer", from.url, "error", err)
+		}
 		return Principal{}, ErrNotYet
 	}
 	if err != nil {

@@ -19,46 +19,62 @@ func With(ctx context.Context, p Principal) context.Context {
 func (a *Auth) Live(ctx context.Context, p Principal) (live context.Context, cancel context.CancelFunc) {
 	live, revoke := context.WithCancelCause(ctx)
 	go func() {
-		var ends <-chan time.Time
-		if !p.Expires.IsZero() {
-			t := time.NewTimer(time.Until(p.Expires))
-			defer t.Stop()
-			ends = t.C
-		}
 		for {
 			_, changed := a.cfg.Directory.Watch()
-			if !a.still(p) {
+			until, ok := a.still(p)
+			if !ok {
 				revoke(ErrRevoked)
 				return
 			}
+			// Anew at each change: a rotated key gets an end that it did not have.
+			var ends <-chan time.Time
+			var timer *time.Timer
+			if !until.IsZero() {
+				timer = time.NewTimer(time.Until(until))
+				ends = timer.C
+			}
 			select {
 			case <-live.Done():
-				return
 			case <-ends:
 				revoke(ErrRevoked)
-				return
 			case <-changed:
+			}
+			if timer != nil {
+				timer.Stop()
+			}
+			if live.Err() != nil {
+				return
 			}
 		}
 	}()
 	return live, func() { revoke(context.Canceled) }
 }
 
-// still says whether a principal that came in may stay.
-func (a *Auth) still(p Principal) bool {
+// still says whether a principal that came in may stay, and until when as things
+// stand; zero for no end. A credential of the same id that is another by now is not
+// the one it showed.
+func (a *Auth) still(p Principal) (until time.Time, ok bool) {
 	if p.ID == Admin && p.Credential == "" {
-		return true
+		return time.Time{}, true
 	}
-	if now, ok := a.cfg.Directory.Participant(p.ID); !ok || !now.Active() {
-		return false
+	now := a.cfg.Directory.Snapshot()
+	if who, known := now.Participant(p.ID); !known || !who.Active() {
+		return time.Time{}, false
 	}
 	if p.Credential == "" {
-		return true
+		return p.Expires, true
 	}
-	for _, c := range a.cfg.Directory.Credentials(p.ID) {
-		if c.ID == p.Credential {
-			return c.Expires.IsZero() || time.Now().Before(c.Expires)
+	for _, c := range now.Credentials(p.ID) {
+		if c.ID != p.Credential {
+			continue
 		}
+		if c.SHA256 != p.shown.SHA256 || c.Issuer != p.shown.Issuer || c.Client != p.shown.Client || c.Expired(time.Now()) {
+			return time.Time{}, false
+		}
+		if until = p.Expires; until.IsZero() || !c.Expires.IsZero() && c.Expires.Before(until) {
+			until = c.Expires
+		}
+		return until, true
 	}
-	return false
+	return time.Time{}, false
 }

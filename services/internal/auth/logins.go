@@ -3,7 +3,7 @@ package auth
 import (
 	"errors"
 	"log/slog"
-	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -29,6 +29,7 @@ type logins struct {
 
 	mu       sync.Mutex
 	failures map[string]*failures
+	swept    time.Time
 	told     time.Time
 	untold   int
 }
@@ -75,9 +76,7 @@ func (l *logins) count(address string, p Principal, err error) error {
 
 // isTooMuch takes one failure of an address, and says whether it has had its share.
 func (l *logins) isTooMuch(address string) bool {
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		address = host
-	}
+	address = neighbourhood(address)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -98,12 +97,31 @@ func (l *logins) isTooMuch(address string) bool {
 	return false
 }
 
+// neighbourhood is what counts as one address: of IPv6 the half that a network is
+// given whole, or a caller would have a new address for each try.
+func neighbourhood(address string) string {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return address
+	}
+	ip := a.Addr().Unmap().WithZone("")
+	if ip.Is6() {
+		half, _ := ip.Prefix(64)
+		return half.String()
+	}
+	return ip.String()
+}
+
 // forget drops the addresses that have had a long enough pause, and where there are
 // none any other: to be forgotten is a pause.
 func (l *logins) forget(now time.Time) {
-	for address, f := range l.failures {
-		if now.Sub(f.then).Seconds()*failuresPerSecond >= failuresAtOnce {
-			delete(l.failures, address)
+	// Looking at all of them is dear, and changes nothing within one pause.
+	if pause := time.Second * failuresAtOnce / failuresPerSecond; now.Sub(l.swept) >= pause {
+		l.swept = now
+		for address, f := range l.failures {
+			if now.Sub(f.then) >= pause {
+				delete(l.failures, address)
+			}
 		}
 	}
 	for address := range l.failures {

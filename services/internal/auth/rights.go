@@ -26,7 +26,7 @@ type Door struct {
 var (
 	admins       = []schemas.Role{schemas.RoleAdmin}
 	participants = []schemas.Role{schemas.RoleOperator, schemas.RolePartner, schemas.RoleFeeder, schemas.RoleOffice}
-	signedIn     = append(admins[:1:1], participants...)
+	signedIn     = slices.Concat(admins, participants)
 )
 
 // Kinds of doors.
@@ -35,7 +35,7 @@ var (
 	admin         = Door{Roles: admins}
 	participant   = Door{Roles: participants}
 	anyone        = Door{Roles: signedIn}
-	schemaReader  = Door{Roles: append(signedIn[:len(signedIn):len(signedIn)], schemas.RoleHub), Open: true, Own: true}
+	schemaReader  = Door{Roles: append(slices.Clone(signedIn), schemas.RoleHub), Open: true, Own: true}
 	schemaChanger = Door{Roles: admins, Open: true, Own: true}
 )
 
