@@ -17,7 +17,7 @@ answer() { # event
     fr.relais.hub.v1.SubmissionRefused) # one whose outcome send did not wait for
       printf '%s' "$1" | jq -r '.data | "REFUSED \(.submission_id) \(.reason) \(.detail) - \(.remedy_en)"'
       refused=$(jq -c --argjson e "$1" 'select(.id == $e.data.submission_id)' "$outbox" | head -n 1)
-      correct "$refused" "$(printf '%s' "$1" | jq -r .data.reason)" ;;
+      [ -z "$refused" ] || correct "$refused" "$(printf '%s' "$1" | jq -r .data.reason)" ;;
     fr.relais.referral.v1.ReferralMade)
       printf '%s' "$1" | jq -c --arg me "$participant" 'select(.data.to == $me) | {
         specversion: "1.0", id: "received-\(.place)", source: "/participants/\($me)/curl",
