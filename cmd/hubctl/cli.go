@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +24,8 @@ const (
 
 const (
 	defaultHub = "http://127.0.0.1:8080"
+	// defaultAdminKey is where a hub started in this folder keeps it.
+	defaultAdminKey = "relais-data/admin.key"
 	// devToken begins the tokens that a hub on loopback knows: dev-cnaf, dev-admin.
 	devToken = "dev-"
 	admin    = "admin"
@@ -70,11 +74,22 @@ type call struct {
 	name       string
 	args       []string
 	hub, token string
+	// adminKey is the file of the admin's key; one that is not there is of a hub that
+	// asks nobody.
+	adminKey string
 }
 
-// client is a client of the hub, as the participant unless a token is given.
+// client is a client of the hub, as the participant unless a token is given. The
+// admin of a hub that asks who calls is whoever can read its key.
 func (c *call) client(participant string) (*door.Client, error) {
 	token := c.token
+	if token == "" && participant == admin {
+		key, err := os.ReadFile(c.adminKey)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("the admin's key: %w; give another with --admin-key, or a --token", err)
+		}
+		token = strings.TrimSpace(string(key))
+	}
 	if token == "" {
 		token = devToken + participant
 	}
@@ -126,6 +141,7 @@ func (cmd command) call(ctx context.Context, args []string, env environment) int
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&c.hub, "hub", or(env, "RELAIS_HUB", defaultHub), "`address` of the hub, and after commas those of doors elsewhere, as /v1/directory=http://host:port; RELAIS_HUB in the environment")
 	flags.StringVar(&c.token, "token", or(env, "RELAIS_TOKEN", ""), "bearer `token`; RELAIS_TOKEN in the environment; without one, that of a hub on loopback: dev-<participant>")
+	flags.StringVar(&c.adminKey, "admin-key", or(env, "RELAIS_ADMIN_KEY", defaultAdminKey), "`file` with the key of the admin, for what is the admin's and without a token; RELAIS_ADMIN_KEY in the environment")
 	do := cmd.set(flags)
 	var err error
 	c.args, err = parse(flags, args)

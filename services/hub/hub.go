@@ -104,6 +104,11 @@ func (h *Hub) Run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if settings.AdminKeyHash == "" {
+		if settings.AdminKeyHash, err = adminKeyHash(settings.Data, settings.Secure); err != nil {
+			return err
+		}
+	}
 
 	p, err := services.NewProcess(settings, h.log, engines)
 	if err != nil {

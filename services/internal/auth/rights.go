@@ -35,8 +35,8 @@ var (
 	admin         = Door{Roles: admins}
 	participant   = Door{Roles: participants}
 	anyone        = Door{Roles: signedIn}
-	schemaReader  = Door{Roles: append(slices.Clone(signedIn), schemas.RoleHub), Open: true, Own: true}
-	schemaChanger = Door{Roles: admins, Open: true, Own: true}
+	schemaReader  = Door{Roles: slices.Concat(signedIn, []schemas.Role{schemas.RoleHub}), Open: true, Own: true}
+	schemaChanger = Door{Roles: slices.Concat(admins, []schemas.Role{schemas.RoleHub}), Open: true, Own: true}
 )
 
 // doors is the one table of rights at the HTTP doors. A door that is not in it
@@ -106,7 +106,8 @@ var doors = map[string]Door{
 	"GET /offices/{office}/submit":                 everyones,
 	"POST /offices/{office}/submit":                everyones,
 
-	// registry: whoever exchanges may read and check schemas, the admin registers
+	// registry: whoever exchanges may read and check schemas; the admin registers, and
+	// the hub its own
 	"/":                                everyones, // of the registry, which answers what it does not know
 	"GET /subjects":                    schemaReader,
 	"GET /subjects/{subject}/versions": schemaReader,
