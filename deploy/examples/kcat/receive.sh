@@ -1,14 +1,14 @@
 #!/bin/sh
 # Follows the participant's own topic: keeps what comes, once, and answers it.
 #
-# What comes is kept in received, an event's place and headers a line: in your system, the
-# tables that an event changes. The offset of each partition is kept after that. After a
+# What comes is kept in received.ndjson, one event a line: in your system, the tables that
+# an event changes. The offset of each partition is kept after that. After a
 # crash in between, and after one of the hub's, an event comes again: it is known by its
 # place. kcat decodes no Avro; what is in an event is asked for by HTTP, at its place.
 set -eu
 . "$(dirname "$0")/relais.sh"
 hub=${RELAIS_HUB:-http://127.0.0.1:8080} key=${RELAIS_KEY:-dev-$participant}
-topic=relais.to.$participant received=$state/received
+topic=relais.to.$participant received=$state/received.ndjson
 touch "$received"
 
 attribute() { # headers, name
@@ -48,10 +48,11 @@ answer() { # place, headers
 
 take() { # headers
   place=$(attribute "$1" submittedpartition)-$(attribute "$1" submittedoffset)
-  ! grep -q "^$place " "$received" || return 0
+  ! grep -qF "{\"place\":\"$place\"," "$received" || return 0
   answer "$place" "$1"
-  echo "$place $1" >> "$received"
-  echo "received $(attribute "$1" id) $(attribute "$1" type) $(attribute "$1" subject)"
+  id=$(attribute "$1" id) type=$(attribute "$1" type) subject=$(attribute "$1" subject)
+  jq -cn --arg place "$place" --arg id "$id" --arg type "$type" --arg subject "$subject" '$ARGS.named' >> "$received"
+  echo "received $id $type $subject"
 }
 
 partitions=$(kcat -q -F "$state/kcat.conf" -L -J -t "$topic" | jq -r '.topics[0].partitions[].partition')
