@@ -28,8 +28,8 @@ type gate struct {
 // The reasons for which the Kafka door turns somebody away.
 const (
 	reasonGarbage     = "garbage"          // bytes that are no request
-	reasonNotSignedIn = "no_credential"    // a request before signing in
-	reasonBadPassword = "bad_credential"   // an unknown user, or a wrong password
+	reasonNotSignedIn = "no_login"         // a request before signing in
+	reasonRefused     = "bad_login"        // an unknown user, or a wrong password
 	reasonTooSlow     = "too_slow"         // no end of signing in within its time
 	reasonTooMany     = "too_many_at_once" // to make room for the next one
 )

@@ -236,9 +236,9 @@ func (g *guard) Close() error {
 		}
 		g.mu.Unlock()
 		if failed && !g.gate.ending() {
-			g.gate.refuse(reasonBadPassword)
+			g.gate.refuse(reasonRefused)
 			g.gate.pause(failureDelay)
-			_ = g.Conn.SetWriteDeadline(time.Now().Add(time.Second))
+			_ = g.SetWriteDeadline(time.Now().Add(time.Second))
 			_, _ = g.Conn.Write(failure(a))
 		}
 		g.stop()
@@ -253,7 +253,7 @@ func failure(a asked) []byte {
 	const saslAuthenticationFailed = 58
 	res := kmsg.NewPtrSASLAuthenticateResponse()
 	res.Version, res.ErrorCode = a.version, saslAuthenticationFailed
-	res.ErrorMessage = kmsg.StringPtr("the user or its password is not known here")
+	res.ErrorMessage = new("the user or its password is not known here")
 	res.SASLAuthBytes = []byte{}
 	frame := make([]byte, 8, 96)
 	binary.BigEndian.PutUint32(frame[4:], uint32(a.correlation))

@@ -90,7 +90,7 @@ func TestKcatSignsInAndDoesWhatItMay(t *testing.T) {
 			}
 		}
 	}
-	if n := e.TurnedAway(); n[reasonBadPassword] == 0 || n[reasonNotSignedIn] == 0 {
+	if n := e.TurnedAway(); n[reasonRefused] == 0 || n[reasonNotSignedIn] == 0 {
 		t.Errorf("turned away: %v", n)
 	}
 }

@@ -41,8 +41,8 @@ type Security struct {
 	AdminKeyHash string
 }
 
-// SystemCA, as the file of who signs the brokers' certificates, is those whom this
-// machine trusts.
+// SystemCA stands for those whom this machine trusts, in the place of a file of who
+// signs the brokers' certificates.
 const SystemCA = "system"
 
 // flags adds the settings to fs; done is to be called once they are parsed.
