@@ -25,6 +25,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/contract"
 )
 
 // Gateway is the service. Make it with New, which registers its routes on the
@@ -72,6 +73,7 @@ func New(host services.Host) (*Gateway, error) {
 	g.tell(host.Metrics)
 	g.close("The gateway is starting; try again in a moment.")
 	g.routes(host.HTTP)
+	contract.Register(host.HTTP, host.Settings.Prefix)
 	return g, nil
 }
 

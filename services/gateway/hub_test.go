@@ -80,13 +80,14 @@ func (s *schemaRegistry) setDown(down bool) {
 	s.down = down
 }
 
-// testDirectory is who takes part in the tests.
-func testDirectory() []interface {
+// recorder is what stands in the directory.
+type recorder interface {
 	Record() (directory.Record, error)
-} {
-	return []interface {
-		Record() (directory.Record, error)
-	}{
+}
+
+// testDirectory is who takes part in the tests.
+func testDirectory() []recorder {
+	return []recorder{
 		directory.Participant{ID: "cnaf", Name: "CNAF", Role: directory.RoleOperator},
 		directory.Participant{ID: "dgfip", Name: "DGFiP", Role: directory.RoleOperator},
 		directory.Participant{ID: "feeder", Name: "Logiciel", Role: directory.RoleFeeder, Feeds: []string{"*"}},
@@ -103,8 +104,13 @@ func testDirectory() []interface {
 
 func testView(t testing.TB) *directory.View {
 	t.Helper()
+	return viewOf(t, testDirectory()...)
+}
+
+func viewOf(t testing.TB, all ...recorder) *directory.View {
+	t.Helper()
 	var records []directory.Record
-	for _, r := range testDirectory() {
+	for _, r := range all {
 		record, err := r.Record()
 		if err != nil {
 			t.Fatal(err)

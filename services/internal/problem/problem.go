@@ -3,9 +3,12 @@
 package problem
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/auth"
@@ -133,6 +136,18 @@ func New(code schemas.Reason, detail string) Document {
 		Type: "/problems/" + string(code), Title: words.English, Status: Status(code), Code: string(code),
 		Detail: detail, Remedy: words.RemedyEN, TitleFR: words.French, RemedyFR: words.RemedyFR,
 	}
+}
+
+// Documents are the documents of every code, by status and code.
+func Documents() []Document {
+	var all []Document
+	for code := range statuses {
+		all = append(all, New(code, ""))
+	}
+	slices.SortFunc(all, func(a, b Document) int {
+		return cmp.Or(cmp.Compare(a.Status, b.Status), strings.Compare(a.Code, b.Code))
+	})
+	return all
 }
 
 // From makes the document for an error: a refusal keeps its reason, the errors of
