@@ -92,6 +92,11 @@ var doors = map[string]Door{
 	"GET /v1/statements/":     anyone,
 	"GET /v1/statements/keys": everyones,
 
+	// documents
+	"GET /v1/openapi.json":  everyones,
+	"GET /v1/asyncapi.json": everyones,
+	"GET /docs":             everyones,
+
 	// inbox
 	"GET /{$}":                                     everyones,
 	"GET /assets/":                                 everyones,

@@ -2,7 +2,7 @@
 // document of the topics, an OpenAPI 3.1 document of the HTTP doors, and a page for
 // people. All three are made of the catalogue, the code tables and the problem codes,
 // so that they say what the code does; only what a door is for is written here, in
-// doors.go.
+// doors.go, and who may come in is the table of package auth.
 //
 // It serves them, to anybody: they hold nothing but what is published. The gateway
 // registers them, as the door that integrators come to first.
@@ -26,14 +26,14 @@ const (
 )
 
 // Register registers the documents' routes. The prefix is that of the topics.
-func Register(mux *http.ServeMux, prefix string) {
+func Register(routes interface{ Handle(string, http.Handler) }, prefix string) {
 	page := sync.OnceValue(func() []byte { return Page() })
 	for path, d := range map[string]document{
 		OpenAPIPath:  {"application/openapi+json", sync.OnceValue(func() []byte { return encode(OpenAPI()) }), "default-src 'none'"},
 		AsyncAPIPath: {"application/vnd.aai.asyncapi+json", sync.OnceValue(func() []byte { return encode(AsyncAPI(prefix)) }), "default-src 'none'"},
 		PagePath:     {"text/html; charset=utf-8", page, pagePolicy},
 	} {
-		mux.Handle("GET "+path, d)
+		routes.Handle("GET "+path, d)
 	}
 }
 

@@ -154,10 +154,10 @@ func (d Door) operation() object {
 		o["requestBody"] = object{"required": true, "content": d.body}
 	}
 	o["security"] = []any{object{"bearer": []string{}}, object{"basic": []string{}}}
-	if d.Who == anybody {
+	if d.Who() == anybody {
 		o["security"] = []any{}
 	}
-	o["x-who"] = d.Who
+	o["x-who"] = d.Who()
 	return o
 }
 

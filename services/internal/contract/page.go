@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"github.com/relais-fr/relais/schemas"
@@ -57,7 +58,9 @@ type pageGroup struct {
 func (d Door) Problems() string {
 	var codes []string
 	for _, c := range d.problems {
-		codes = append(codes, string(c))
+		if !slices.Contains(codes, string(c)) {
+			codes = append(codes, string(c))
+		}
 	}
 	return strings.Join(codes, ", ")
 }
