@@ -210,7 +210,8 @@ func mailboxDoors() []Door {
 			params:   []param{start, header("Last-Event-ID", "The id of the last event that you have.", text1)},
 			answers:  map[string]object{"200": answerOf("The stream: each event is a CloudEvent in JSON.", "text/event-stream", object{"type": "string"})},
 			problems: and(signedIn, schemas.ReasonMalformed, problem.CodeGone, problem.CodeInternal),
-		}}
+		},
+	}
 }
 
 func deliveryDoors() []Door {
