@@ -67,3 +67,23 @@ func TestTheREADMENamesOnlyEventsThatExist(t *testing.T) {
 		}
 	}
 }
+
+// TestTheREADMEHasTheExamplesOwnLines holds the lines of the examples against those of
+// their own READMEs, which the end-to-end tests run.
+func TestTheREADMEHasTheExamplesOwnLines(t *testing.T) {
+	data, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"python", "node", "java", "kcat", "curl"} {
+		own, err := os.ReadFile("../../deploy/examples/" + name + "/README.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, lines, _ := strings.Cut(string(own), "```sh\n")
+		lines, _, _ = strings.Cut(lines, "```")
+		if want := "```sh\ncd deploy/examples/" + name + "\n" + lines + "```"; lines == "" || !strings.Contains(string(data), want) {
+			t.Errorf("the README does not have\n%s", want)
+		}
+	}
+}
