@@ -1,7 +1,9 @@
 package services
 
 import (
+	"context"
 	"io"
+	"mime"
 	"net/http"
 	"os"
 	"slices"
@@ -46,21 +48,63 @@ func (d *Doors) Handle(pattern string, handler http.Handler) {
 	d.patterns = append(d.patterns, pattern)
 	d.mu.Unlock()
 	d.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		if !door.Own {
-			by, err := d.auth.Admit(r, pattern)
-			if err != nil {
-				problem.Write(w, problem.From(err))
-				return
-			}
-			if by.ID != "" {
-				r = r.WithContext(auth.With(r.Context(), by))
-			}
+		if door.Own {
+			handler.ServeHTTP(w, d.timed(w, r))
+			return
 		}
-		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &timely{ReadCloser: r.Body, control: http.NewResponseController(w)}
+		by, err := d.auth.Admit(r, pattern)
+		if err != nil {
+			problem.Write(w, problem.From(err))
+			return
 		}
-		handler.ServeHTTP(w, r)
+		if by.ID == "" {
+			handler.ServeHTTP(w, d.timed(w, r))
+			return
+		}
+		ctx := auth.With(r.Context(), by)
+		if !door.Long && !isStreamed(r) {
+			handler.ServeHTTP(w, d.timed(w, r.WithContext(ctx)))
+			return
+		}
+		live, done := d.auth.Live(ctx, by)
+		defer done()
+		control := http.NewResponseController(w)
+		// Who waits for a body that may come no more stops waiting.
+		defer context.AfterFunc(live, func() { _ = control.SetReadDeadline(time.Now()) })()
+		r = r.WithContext(live)
+		r.Body = &liveBody{r.Body, live}
+		handler.ServeHTTP(w, d.timed(w, r))
 	})
+}
+
+// isStreamed says whether the body is lines that may come for as long as they like;
+// whoever takes them has a patience of its own.
+func isStreamed(r *http.Request) bool {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return kind == "application/x-ndjson"
+}
+
+// timed gives the body a time to come.
+func (d *Doors) timed(w http.ResponseWriter, r *http.Request) *http.Request {
+	if r.Body != nil && r.Body != http.NoBody && !isStreamed(r) {
+		r.Body = &timely{ReadCloser: r.Body, control: http.NewResponseController(w)}
+	}
+	return r
+}
+
+// liveBody ends with its context: a deadline that is set anew from read to read would
+// forget that it is over.
+type liveBody struct {
+	io.ReadCloser
+	live context.Context
+}
+
+// Read implements io.Reader.
+func (b *liveBody) Read(p []byte) (int, error) {
+	if b.live.Err() != nil {
+		return 0, context.Cause(b.live)
+	}
+	return b.ReadCloser.Read(p)
 }
 
 // HandleFunc registers a door.

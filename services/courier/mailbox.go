@@ -65,6 +65,9 @@ func (c *Courier) serve(r *http.Request) (ask, page, error) {
 		return a, p, err
 	}
 	p, _, err := c.lookOrWait(r.Context(), a)
+	if err == nil && errors.Is(context.Cause(r.Context()), auth.ErrRevoked) {
+		return a, page{}, auth.ErrRevoked
+	}
 	if err == nil {
 		c.acks.note(b, a.from)
 	}

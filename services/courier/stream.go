@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/problem"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
@@ -166,6 +167,8 @@ func (s *stream) run(ctx context.Context, p page) {
 	stalled := errors.Is(err, os.ErrDeadlineExceeded)
 	if stalled {
 		m.cut.Inc()
+	} else if revoked := errors.Is(context.Cause(ctx), auth.ErrRevoked); revoked {
+		s.end(auth.ErrRevoked)
 	} else if err != nil && ctx.Err() == nil {
 		s.end(err)
 	}

@@ -88,6 +88,8 @@ func (h *replays) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func endedEarly(ctx context.Context, err error) problem.Document {
 	var refused *broker.RefusedError
 	switch {
+	case errors.Is(context.Cause(ctx), auth.ErrRevoked):
+		return problem.From(auth.ErrRevoked)
 	case ctx.Err() != nil:
 		return problem.New(schemas.ReasonNotReady, "the hub is stopping, or the connection ended: go on with the cursor")
 	case errors.As(err, &refused):

@@ -18,6 +18,9 @@ type Door struct {
 	// Open opens it to everyone without --secure, as the clients of a schema registry
 	// are used to.
 	Open bool
+	// Long is a request that may stay open: it ends when its sender may come in no
+	// more. So does every NDJSON upload.
+	Long bool
 	// Own is a service that calls Admit for itself, to refuse in its clients' words.
 	Own bool
 }
@@ -35,6 +38,8 @@ var (
 	admin         = Door{Roles: admins}
 	participant   = Door{Roles: participants}
 	anyone        = Door{Roles: signedIn}
+	stream        = Door{Roles: participants, Long: true}
+	order         = Door{Roles: signedIn, Long: true}
 	schemaReader  = Door{Roles: slices.Concat(signedIn, []schemas.Role{schemas.RoleHub}), Open: true, Own: true}
 	schemaChanger = Door{Roles: slices.Concat(admins, []schemas.Role{schemas.RoleHub}), Open: true, Own: true}
 )
@@ -63,11 +68,11 @@ var doors = map[string]Door{
 	"GET /v1/deliveries":                     anyone,
 	"GET /v1/deliveries/{place}/{recipient}": anyone,
 	"POST /v1/redrives":                      admin,
-	"POST /v1/replays":                       anyone,
+	"POST /v1/replays":                       order,
 	// courier
-	"GET /v1/mailbox":      participant,
+	"GET /v1/mailbox":      stream,
 	"POST /v1/mailbox/ack": participant,
-	"GET /v1/stream":       participant,
+	"GET /v1/stream":       stream,
 	// directory
 	"POST /v1/directory/imports":              admin,
 	"GET /v1/directory/imports/{plan}":        admin,
@@ -87,7 +92,7 @@ var doors = map[string]Door{
 	"POST /v1/participants/{id}/suspend":      admin,
 	"POST /v1/participants/{id}/resume":       admin,
 	// observatory
-	"GET /v1/audit":           anyone,
+	"GET /v1/audit":           order,
 	"GET /v1/statements":      anyone,
 	"GET /v1/statements/":     anyone,
 	"GET /v1/statements/keys": everyones,
