@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
@@ -32,6 +33,9 @@ type Directory struct {
 	log     publisher
 	imports *imports
 	metrics *metrics
+	kafka   keeper
+	// people is held by whoever changes who may come in, here and at Kafka.
+	people sync.Mutex
 }
 
 var _ services.Service = (*Directory)(nil)
@@ -43,7 +47,7 @@ func New(host services.Host) (*Directory, error) {
 
 func newDirectory(host services.Host, log publisher) *Directory {
 	m := newMetrics(host.Metrics, host.Directory)
-	d := &Directory{host: host, log: log, metrics: m, imports: newImports(host.Directory, log, m)}
+	d := &Directory{host: host, log: log, kafka: host.Broker, metrics: m, imports: newImports(host.Directory, log, m)}
 	d.routes()
 	return d
 }
@@ -63,7 +67,7 @@ func (d *Directory) Run(ctx context.Context) error {
 	err := d.begin(ctx)
 	if err == nil {
 		d.host.Ready.Set(true, "serving")
-		err = d.keepTopics(ctx)
+		err = d.keep(ctx)
 	}
 	d.host.Ready.Set(false, "stopped")
 	if ctx.Err() != nil {
@@ -157,6 +161,20 @@ func (d *Directory) SetSetting(ctx context.Context, s dir.Setting) error {
 		return err
 	}
 	return d.log.publish(ctx, records)
+}
+
+// keep sees to everybody's topics, and to their rights where Kafka asks who
+// somebody is.
+func (d *Directory) keep(ctx context.Context) error {
+	if !d.asksAtKafka() {
+		return d.keepTopics(ctx)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var rights sync.WaitGroup
+	rights.Go(func() { d.keepRights(ctx) })
+	defer rights.Wait()
+	defer cancel()
+	return d.keepTopics(ctx)
 }
 
 // keepTopics makes the topics of every participant that has some of its own, now

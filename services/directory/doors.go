@@ -50,6 +50,7 @@ func (d *Directory) routes() {
 	d.host.HTTP.Handle("GET "+pathSettings, admin(d.getSettings))
 	d.host.HTTP.Handle("PUT "+pathSettings+"/{name}", admin(d.putSetting))
 	d.host.HTTP.Handle("GET "+pathRules, admin(d.getRules))
+	d.peopleRoutes()
 }
 
 // handler answers a request by a known principal, or returns the problem.
@@ -76,7 +77,7 @@ func (d *Directory) door(h handler, allowed func(auth.Principal) bool) http.Hand
 			return
 		}
 		if !allowed(principal) {
-			problem.Write(w, problem.New(problem.CodeForbidden, "Imports and settings are the admin's."))
+			problem.Write(w, problem.New(problem.CodeForbidden, "Participants, imports and settings are the admin's."))
 			return
 		}
 		if p := h(w, r); p != nil {

@@ -31,31 +31,32 @@ import (
 // after a small story. Those of circuits and of retries belong to services that are
 // yet to come.
 var claimed = map[string][]string{
-	"relais_events_ingested_total":        {"gateway"},
-	"relais_events_rejected_total":        {"gateway"},
-	"relais_last_event_timestamp_seconds": {"gateway"},
-	"relais_quota_used_ratio":             {"gateway"},
-	"relais_oldest_pending_seconds":       {"gateway", "router"},
-	"relais_dlq_depth":                    {"gateway", "router"},
-	"relais_dlq_oldest_seconds":           {"gateway", "router"},
-	"relais_stage_duration_seconds":       {"gateway", "ledger"},
-	"relais_outcomes_total":               {"ledger"},
-	"relais_ledger_halted":                {"ledger"},
-	"relais_ledger_panics_total":          {"ledger"},
-	"relais_event_end_to_end_seconds":     {"inbox", "router"},
-	"relais_dedupe_hits_total":            {"clock", "courier", "inbox", "ledger", "router"},
-	"relais_delivery_attempts_total":      {"courier", "router"},
-	"relais_sse_clients":                  {"inbox"},
-	"relais_sse_resume_gap_total":         {"inbox"},
-	"relais_probe_roundtrip_seconds":      {"clock"},
-	"relais_probes_lost_total":            {"clock"},
-	"relais_timers_pending":               {"clock"},
-	"relais_deadline_lateness_seconds":    {"clock"},
-	"relais_delivery_reports_total":       {"clock"},
-	"relais_registry_requests_total":      {"registry"},
-	"relais_registry_schemas":             {"registry"},
-	"relais_directory_offices":            {"directory"},
-	"relais_statement_failures_total":     {"observatory"},
+	"relais_events_ingested_total":               {"gateway"},
+	"relais_events_rejected_total":               {"gateway"},
+	"relais_last_event_timestamp_seconds":        {"gateway"},
+	"relais_quota_used_ratio":                    {"gateway"},
+	"relais_oldest_pending_seconds":              {"gateway", "router"},
+	"relais_dlq_depth":                           {"gateway", "router"},
+	"relais_dlq_oldest_seconds":                  {"gateway", "router"},
+	"relais_stage_duration_seconds":              {"gateway", "ledger"},
+	"relais_outcomes_total":                      {"ledger"},
+	"relais_ledger_halted":                       {"ledger"},
+	"relais_ledger_panics_total":                 {"ledger"},
+	"relais_event_end_to_end_seconds":            {"inbox", "router"},
+	"relais_dedupe_hits_total":                   {"clock", "courier", "inbox", "ledger", "router"},
+	"relais_delivery_attempts_total":             {"courier", "router"},
+	"relais_sse_clients":                         {"inbox"},
+	"relais_sse_resume_gap_total":                {"inbox"},
+	"relais_probe_roundtrip_seconds":             {"clock"},
+	"relais_probes_lost_total":                   {"clock"},
+	"relais_timers_pending":                      {"clock"},
+	"relais_deadline_lateness_seconds":           {"clock"},
+	"relais_delivery_reports_total":              {"clock"},
+	"relais_registry_requests_total":             {"registry"},
+	"relais_registry_schemas":                    {"registry"},
+	"relais_directory_offices":                   {"directory"},
+	"relais_credential_expiry_timestamp_seconds": {"directory"},
+	"relais_statement_failures_total":            {"observatory"},
 }
 
 // groups are the consumer groups: named after the installation, so that two on one
@@ -124,6 +125,9 @@ func (n *neighbours) live() {
 		if status, answer := n.call(http.MethodPost, "gateway", "/v1/events", trial.who, schemas.StructuredContentType, trial.body); status != trial.status {
 			n.t.Errorf("%s: %d %s", trial.body, status, answer)
 		}
+	}
+	if status, answer := n.call(http.MethodPost, "directory", "/v1/participants", "admin", "application/json", []byte(`{"id":"ants"}`)); status != http.StatusCreated {
+		n.t.Errorf("ants is not let in: %d %s", status, answer)
 	}
 	structured := []schemas.Header{{Key: "content-type", Value: []byte(schemas.StructuredContentType)}}
 	for _, rec := range []broker.Record{
@@ -245,6 +249,7 @@ func closedSets(participants []string) map[string]func(string) bool {
 		"queue": of("submitted", "to"), "owner": of("ledger", "inbox", "clock"), "operation": word, "outcome": word, "result": word,
 		"partition": number, "code": number, "code_class": like(`[2-5]xx|`), "call": like(`[A-Z]+ [a-z0-9/{}$]+`),
 		"version": like(`.+`), "clock": of(clocks...),
+		"participant": of(participants...), "kind": of(dir.CredentialAPIKey, dir.CredentialOAuth, dir.CredentialSCRAM, dir.CredentialCertificate),
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -222,3 +223,6 @@ func (b *Broker) Ping(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Addresses are those by which the cluster was found.
+func (b *Broker) Addresses() []string { return slices.Clone(b.cfg.Brokers) }

@@ -109,6 +109,9 @@ func (b *Broker) mayBeParticipant(id string) error {
 	case strings.Contains(id, "."):
 		// The groups `a.b` are participant a's.
 		return fmt.Errorf("%w: %q has a dot, which parts a participant's id from the names of its consumer groups", ErrNoParticipant, id)
+	case strings.HasPrefix(b.cfg.Prefix+".", id+"."):
+		// The hub's own groups are `<prefix>.ledger` and so on.
+		return fmt.Errorf("%w: %q is the installation's prefix, and its groups are the hub's", ErrNoParticipant, id)
 	case id == schemas.HubParticipant, id == schemas.OfficesParticipant, id == b.cfg.Login.User,
 		strings.EqualFold(id, "anonymous"), strings.EqualFold(id, "admin"):
 		return fmt.Errorf("%w: %q is reserved", ErrNoParticipant, id)

@@ -30,6 +30,18 @@ const (
 	CodeInternal      schemas.Reason = "internal_error"
 )
 
+// Codes of the doors that let participants in.
+const (
+	CodeBadID             schemas.Reason = "bad_participant_id"
+	CodeReservedID        schemas.Reason = "reserved_participant_id"
+	CodeParticipantExists schemas.Reason = "participant_exists"
+	CodeParticipantClosed schemas.Reason = "participant_closed"
+	CodeUnknownRole       schemas.Reason = "unknown_role"
+	CodeUnknownCredential schemas.Reason = "unknown_credential"
+	CodeCredentialTaken   schemas.Reason = "credential_taken" //nolint:gosec // the code
+	CodeNotSecured        schemas.Reason = "not_secured"
+)
+
 // statuses is the one mapping of codes to HTTP statuses.
 var statuses = map[schemas.Reason]int{
 	schemas.ReasonUnknownSchema:           http.StatusUnprocessableEntity,
@@ -57,6 +69,14 @@ var statuses = map[schemas.Reason]int{
 	CodeUnsupported:                       http.StatusUnsupportedMediaType,
 	CodeUnprocessable:                     http.StatusUnprocessableEntity,
 	CodeInternal:                          http.StatusInternalServerError,
+	CodeBadID:                             http.StatusBadRequest,
+	CodeReservedID:                        http.StatusUnprocessableEntity,
+	CodeParticipantExists:                 http.StatusConflict,
+	CodeParticipantClosed:                 http.StatusConflict,
+	CodeUnknownRole:                       http.StatusUnprocessableEntity,
+	CodeUnknownCredential:                 http.StatusUnprocessableEntity,
+	CodeCredentialTaken:                   http.StatusConflict,
+	CodeNotSecured:                        http.StatusConflict,
 }
 
 // Status is the HTTP status of a code; 500 for a code that is not in the table.
@@ -119,6 +139,38 @@ var own = map[schemas.Reason]schemas.Code{
 	CodeUnprocessable: {
 		English: "The request is well formed but cannot be carried out.", French: "La demande est bien formée mais ne peut être exécutée.",
 		RemedyEN: "Mend what the detail names.", RemedyFR: "Corrigez ce que cite le détail.",
+	},
+	CodeBadID: {
+		English: "This cannot be a participant's id.", French: "Ceci ne peut pas être l'identifiant d'un participant.",
+		RemedyEN: "Use 1 to 64 lower-case letters, digits, `-` and `_`, a letter or digit first.", RemedyFR: "Utilisez de 1 à 64 lettres minuscules, chiffres, `-` et `_`, en commençant par une lettre ou un chiffre.",
+	},
+	CodeReservedID: {
+		English: "This id is kept for something else.", French: "Cet identifiant est réservé à un autre usage.",
+		RemedyEN: "Choose another.", RemedyFR: "Choisissez-en un autre.",
+	},
+	CodeParticipantExists: {
+		English: "The participant is there already.", French: "Le participant existe déjà.",
+		RemedyEN: "Rotate gives it new credentials; what was told once is not told again.", RemedyFR: "La rotation lui donne de nouveaux secrets ; ceux qui ont été communiqués une fois ne le sont plus.",
+	},
+	CodeParticipantClosed: {
+		English: "The participant has been closed.", French: "Le participant a été fermé.",
+		RemedyEN: "An id is never used again, because past events point to it: add another participant.", RemedyFR: "Un identifiant n'est jamais réutilisé, car des événements passés y renvoient : ajoutez un autre participant.",
+	},
+	CodeUnknownRole: {
+		English: "There is no such role.", French: "Ce rôle n'existe pas.",
+		RemedyEN: "Use operator, partner or feeder.", RemedyFR: "Utilisez operator, partner ou feeder.",
+	},
+	CodeUnknownCredential: {
+		English: "There is no such kind of credential.", French: "Ce moyen d'identification n'existe pas.",
+		RemedyEN: "At Kafka: scram, mtls or none. By HTTP: api_key, oauth or none.", RemedyFR: "Pour Kafka : scram, mtls ou none. Pour HTTP : api_key, oauth ou none.",
+	},
+	CodeCredentialTaken: {
+		English: "This client is another participant's already.", French: "Ce client est déjà celui d'un autre participant.",
+		RemedyEN: "Register a client of its own at the issuer: a client is one participant.", RemedyFR: "Enregistrez un client distinct auprès de l'émetteur : un client est un seul participant.",
+	},
+	CodeNotSecured: {
+		English: "This hub asks nobody who they are.", French: "Ce hub ne demande à personne de s'identifier.",
+		RemedyEN: "Ask for none, or start the hub with --secure.", RemedyFR: "Demandez none, ou démarrez le hub avec --secure.",
 	},
 	CodeInternal: {
 		English: "The hub has failed.", French: "Le hub a échoué.",
