@@ -23,6 +23,7 @@ type gate struct {
 	refused   map[string]int64
 	said      time.Time // when the log was last told
 	unsaid    int64
+	paused    int // who has failed and is made to wait
 }
 
 // The reasons for which the Kafka door turns somebody away.
@@ -40,6 +41,8 @@ const (
 	maxStrangers = 128
 	// signInLimit is how long signing in may take, with TLS.
 	signInLimit = 10 * time.Second
+	// maxPaused may wait at the same time for the word that they have failed.
+	maxPaused = 1024
 	// sayEvery bounds the lines in the log.
 	sayEvery = 10 * time.Second
 )
@@ -156,7 +159,16 @@ func (t *gate) ending() bool {
 	}
 }
 
+// pause makes who has failed wait, unless so many do that they would be a burden.
 func (t *gate) pause(d time.Duration) {
+	t.mu.Lock()
+	if t.paused >= maxPaused {
+		t.mu.Unlock()
+		return
+	}
+	t.paused++
+	t.mu.Unlock()
+	defer func() { t.mu.Lock(); t.paused--; t.mu.Unlock() }()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

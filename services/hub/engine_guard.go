@@ -235,14 +235,15 @@ func (g *guard) Close() error {
 			a = g.waiting[0]
 		}
 		g.mu.Unlock()
+		// Its place among those who sign in is the next one's while it waits.
+		g.stop()
+		g.gate.leave(g)
 		if failed && !g.gate.ending() {
 			g.gate.refuse(reasonRefused)
 			g.gate.pause(failureDelay)
 			_ = g.SetWriteDeadline(time.Now().Add(time.Second))
 			_, _ = g.Conn.Write(failure(a))
 		}
-		g.stop()
-		g.gate.leave(g)
 	})
 	return g.Conn.Close()
 }

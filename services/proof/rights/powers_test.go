@@ -22,9 +22,16 @@ func isNo(code int16) bool {
 
 var powers = map[string][]power{
 	"topic": {
-		{"produce", produce}, {"fetch", fetch}, {"describe", describe}, {"offsets", offsets},
-		{"create", create}, {"add partitions", addPartitions}, {"alter", alter}, {"read settings", readSettings},
-		{"delete records", deleteRecords}, {"delete", deleteTopic},
+		{"produce", produce},
+		{"fetch", fetch},
+		{"describe", describe},
+		{"offsets", offsets},
+		{"create", create},
+		{"add partitions", addPartitions},
+		{"alter", alter},
+		{"read settings", readSettings},
+		{"delete records", deleteRecords},
+		{"delete", deleteTopic},
 	},
 	"group": {
 		{"join", join}, {"commit", commit}, {"committed", committed}, {"describe group", describeGroup}, {"delete group", deleteGroup},
@@ -32,9 +39,14 @@ var powers = map[string][]power{
 	"transaction": {{"begin", func(ctx context.Context, c *caller, id string) (int16, error) { return producerID(ctx, c, &id) }}},
 	"cluster": {
 		{"become a producer", func(ctx context.Context, c *caller, _ string) (int16, error) { return producerID(ctx, c, nil) }},
-		{"read rights", readRights}, {"give rights", giveRights}, {"take rights", takeRights},
-		{"set passwords", setPasswords}, {"read passwords", readPasswords}, {"alter brokers", alterBrokers},
-		{"alter quotas", alterQuotas}, {"write markers", writeMarkers},
+		{"read rights", readRights},
+		{"give rights", giveRights},
+		{"take rights", takeRights},
+		{"set passwords", setPasswords},
+		{"read passwords", readPasswords},
+		{"alter brokers", alterBrokers},
+		{"alter quotas", alterQuotas},
+		{"write markers", writeMarkers},
 	},
 }
 
