@@ -58,6 +58,8 @@ func commands() []command {
 	return []command{
 		submitCommand(), tailCommand(), importCommand(),
 		directoryShowCommand(), directoryDiffCommand(), directoryImportCommand(), directorySettingsCommand(), directorySetCommand(),
+		participantAddCommand(), participantRotateCommand(), participantSuspendCommand(), participantResumeCommand(),
+		participantRemoveCommand(), participantListCommand(), participantShowCommand(), participantQuotaCommand(),
 		rulesShowCommand(), rulesActivateCommand(), repairCommand(),
 		caseShowCommand(), replayCommand(),
 		auditCommand(), statementListCommand(), statementShowCommand(), statementKeysCommand(), statementVerifyCommand(),
