@@ -64,7 +64,8 @@ const received = new Received();
 const outbox = new Outbox();
 await outbox.connect();
 await outbox.send();
-const consumer = kafka.consumer({ groupId: group });
+// After a kill -9 the group waits for us as long as a session lasts.
+const consumer = kafka.consumer({ groupId: group, sessionTimeout: 10_000 });
 consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || process.exit(1));
 await consumer.connect();
 await consumer.subscribe({ topic: `relais.to.${participant}`, fromBeginning: true });

@@ -71,8 +71,10 @@ def main():
     outbox.send()
     topic = f"relais.to.{PARTICIPANT}"
     group = os.environ.get("RELAIS_GROUP", PARTICIPANT + ".python")
-    # Only what is stored below is committed: an offset follows its effect.
-    consumer = Consumer(kafka(**{"group.id": group, "auto.offset.reset": "earliest", "enable.auto.offset.store": False}))
+    # Only what is stored below is committed: an offset follows its effect. After a
+    # kill -9 the group waits for us as long as a session lasts.
+    settings = {"group.id": group, "session.timeout.ms": 10_000, "auto.offset.reset": "earliest", "enable.auto.offset.store": False}
+    consumer = Consumer(kafka(**settings))
     consumer.subscribe([topic])
     while True:
         record = consumer.poll(1)

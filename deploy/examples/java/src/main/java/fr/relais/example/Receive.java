@@ -37,6 +37,7 @@ public final class Receive {
         outbox.send();
         Properties settings = Settings.kafka();
         settings.put("group.id", Settings.GROUP);
+        settings.put("session.timeout.ms", "10000"); // after a kill -9 the group waits for us that long
         settings.put("auto.offset.reset", "earliest");
         settings.put("enable.auto.commit", "false");
         try (var consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer())) {

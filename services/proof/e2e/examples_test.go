@@ -1,0 +1,267 @@
+//go:build unix
+
+package e2e
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/relais-fr/relais/services/internal/enginetest"
+)
+
+// examples are those of deploy/examples, each for an operator of its own: others use
+// the same hub meanwhile.
+var examples = []struct {
+	name, participant, service string
+	// ready ends the test where what the example stands on is not installed, and says
+	// with what to replace the README's words for it.
+	ready func(t *testing.T, dir string) (words, by string)
+}{
+	{"curl", "dgfip", "impots-argent/declaration-de-revenus-en-ligne", func(t *testing.T, _ string) (string, string) {
+		enginetest.Program(t, "curl")
+		enginetest.Program(t, "jq")
+		return "", ""
+	}},
+	{"kcat", "ants", "papiers-titres/immatriculation-de-vehicule-carte-grise", func(t *testing.T, _ string) (string, string) {
+		enginetest.Program(t, "kcat")
+		enginetest.Program(t, "jq")
+		return "", ""
+	}},
+	{"python", "cnav", "retraite/releve-de-carriere", func(t *testing.T, _ string) (string, string) {
+		return ".venv/bin/python", python(t)
+	}},
+	{"node", "cnam", "sante-handicap/carte-europeenne-d-assurance-maladie", func(t *testing.T, dir string) (string, string) {
+		enginetest.Program(t, "node")
+		installed(t, "node", filepath.Join(dir, "node_modules", "kafkajs"))
+		return "", ""
+	}},
+	{"java", "ft", "emploi-formation/demande-et-suivi-de-formation", func(t *testing.T, dir string) (string, string) {
+		enginetest.Program(t, "java")
+		installed(t, "java", filepath.Join(dir, "target", "dependency"))
+		installed(t, "java", filepath.Join(dir, "target", "classes"))
+		return "", ""
+	}},
+}
+
+// installed ends the test where a README's first line has not been done.
+func installed(t *testing.T, tool, path string) {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		enginetest.Lacking(t, tool, fmt.Sprintf("%v: do the install line of the README beside it", err))
+	}
+}
+
+// TestExamplesDoWhatTheirReadmesSay runs each example by its README's lines, and then
+// does to it what happens to an operator's system: it is killed again and again while
+// referrals come, what was sent goes out once more, and one referral is refused. In the
+// end it has everything once, and has answered it once.
+func TestExamplesDoWhatTheirReadmesSay(t *testing.T) {
+	for _, x := range examples {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(root, "deploy", "examples", x.name)
+			words, by := x.ready(t, dir)
+			s := &system{t: t, h: theHub(t), participant: x.participant, dir: dir, state: t.TempDir()}
+			s.send, s.receive = readmeLines(t, dir)
+			if words != "" {
+				s.send, s.receive = strings.ReplaceAll(s.send, words, by), strings.ReplaceAll(s.receive, words, by)
+			}
+			// Its events have ids of their own: engines may have been used before.
+			run := rand.Text()[:6]
+			one, two := x.name+"-"+run+"-1", x.name+"-"+run+"-2"
+			orders := strings.NewReplacer("cnaf", x.participant, x.name+"-", x.name+"-"+run+"-").Replace(read(t, filepath.Join(dir, "referrals.ndjson")))
+
+			first := s.refer(x.service)
+			s.hand(orders)
+			receiving := s.start()
+			s.keeps(one, two+".corrected", first.id)
+			receiving.kill()
+			if !strings.Contains(s.said, "REFUSED "+two+" unknown_service") {
+				t.Errorf("it did not say why %s was refused:\n%s", two, s.said)
+			}
+
+			second := s.refer(x.service)
+			receiving = s.start()
+			s.keeps(second.id)
+			receiving.kill() // with or without its answer
+
+			before, _, _ := strings.Cut(orders, "\n")
+			s.hand(before + "\n")
+			third := s.refer(x.service)
+			receiving = s.start()
+			all := []referred{first, second, third}
+			for _, r := range all {
+				s.keeps(r.id, "received-"+r.place)
+			}
+			receiving.kill()
+
+			kept := s.kept()
+			for _, id := range []string{one, two + ".corrected", first.id, second.id, third.id, "received-" + first.place, "received-" + second.place, "received-" + third.place} {
+				if n := len(slices.DeleteFunc(slices.Clone(kept), func(k string) bool { return k != id })); n != 1 {
+					t.Errorf("it has %s %d times", id, n)
+				}
+			}
+			for _, r := range all {
+				if got := s.h.typesOf(t, "demo-1", r.subject); !cmp.Equal(got, []string{"ReferralMade", "ReferralReceived"}) {
+					t.Errorf("the office got %v of %s", got, r.subject)
+				}
+			}
+		})
+	}
+}
+
+// readmeLines are what an example's README says to type: the line that sends and the
+// one that receives. With the hub's start it is five steps at most.
+func readmeLines(t *testing.T, dir string) (send, receive string) {
+	t.Helper()
+	_, block, _ := strings.Cut(read(t, filepath.Join(dir, "README.md")), "```sh\n")
+	block, _, _ = strings.Cut(block, "```")
+	lines := strings.Split(strings.TrimSpace(block), "\n")
+	if len(lines) > 4 {
+		t.Errorf("it takes %d lines and the hub's start", len(lines))
+	}
+	i := slices.IndexFunc(lines, func(line string) bool { return strings.HasSuffix(line, "< referrals.ndjson") })
+	if i < 0 || i+2 != len(lines) {
+		t.Fatalf("the README does not end with a line that sends referrals.ndjson and one that receives:\n%s", block)
+	}
+	return strings.TrimSuffix(lines[i], "< referrals.ndjson"), lines[i+1]
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// system is an example at work as an operator's system.
+type system struct {
+	t             *testing.T
+	h             *hub
+	participant   string
+	dir, state    string
+	send, receive string
+	said          string // in all its runs
+}
+
+func (s *system) command(line string) *exec.Cmd {
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir = s.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Env = append(hubCommand().Env, "RELAIS_STATE="+s.state, "RELAIS_PARTICIPANT="+s.participant,
+		"RELAIS_BROKERS="+s.h.kafka, "RELAIS_REGISTRY_URL="+s.h.registry, "RELAIS_HUB="+s.h.http)
+	return cmd
+}
+
+// hand sends events.
+func (s *system) hand(orders string) {
+	s.t.Helper()
+	cmd := s.command(s.send)
+	cmd.Stdin = strings.NewReader(orders)
+	limit := time.AfterFunc(time.Minute, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	said, err := cmd.CombinedOutput()
+	limit.Stop()
+	if s.said += string(said); err != nil {
+		s.t.Fatalf("%s ended with %v\n%s", s.send, err, said)
+	}
+}
+
+// run is one run of the receiver.
+type run struct {
+	s     *system
+	cmd   *exec.Cmd
+	out   bytes.Buffer
+	ended chan struct{}
+}
+
+func (s *system) start() *run {
+	s.t.Helper()
+	r := &run{s: s, cmd: s.command(s.receive), ended: make(chan struct{})}
+	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.out
+	if err := r.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		_ = r.cmd.Wait() // killed
+		close(r.ended)
+	}()
+	s.t.Cleanup(func() {
+		r.kill()
+		if s.t.Failed() {
+			s.t.Logf("a run of the receiver said\n%s", &r.out)
+		}
+	})
+	return r
+}
+
+func (r *run) kill() {
+	_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
+	<-r.ended
+	r.s.said += r.out.String()
+}
+
+// referred is a referral that an office made.
+type referred struct{ id, subject, place string }
+
+func (s *system) refer(service string) referred {
+	s.t.Helper()
+	e, _ := newReferral("demo-1", s.participant)
+	e["data"].(map[string]any)["service"] = service
+	return referred{e["id"].(string), e.subject(), s.h.fact(s.t, "demo-1", e).Place}
+}
+
+// kept are the ids of what the receiver keeps. The last line may be half a line.
+func (s *system) kept() (ids []string) {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.state, "received.ndjson"))
+	if err != nil && !os.IsNotExist(err) {
+		s.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var e struct{ ID string }
+		if strings.HasSuffix(line, "\n") {
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				s.t.Fatalf("it keeps %q: %v", line, err)
+			}
+			ids = append(ids, e.ID)
+		}
+	}
+	return ids
+}
+
+// keeps waits until the receiver keeps events.
+func (s *system) keeps(ids ...string) {
+	s.t.Helper()
+	limit := time.After(exampleLimit)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		kept := s.kept()
+		missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(kept, id) })
+		if len(missing) == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			s.t.Fatalf("in %v it has not received %v; it has %v", exampleLimit, missing, kept)
+		}
+	}
+}
+
+// exampleLimit leaves room for a reader that was killed: its group waits for it first.
+const exampleLimit = time.Minute
