@@ -34,7 +34,7 @@ var examples = []struct {
 		enginetest.Program(t, "jq")
 		return "", ""
 	}},
-	{"kcat", "ants", "papiers-titres/immatriculation-de-vehicule-carte-grise", func(t *testing.T, _ string) (string, string) {
+	{"kcat", "ants", "papiers-titres/renouvellement-du-titre-de-sejour", func(t *testing.T, _ string) (string, string) {
 		enginetest.Program(t, "kcat")
 		enginetest.Program(t, "jq")
 		return "", ""
