@@ -63,9 +63,10 @@ func New(host services.Host) (*Gateway, error) {
 			directory: host.Directory, codec: codec, log: host.Log,
 			schemaURL: host.Settings.RegistryURL + "/schemas/ids/",
 		},
-		pending: newPending(host.Settings.Partitions), limiter: newLimiter(usualByHTTP, host.Directory.Setting), topicPace: newLimiter(usualByTopic, host.Directory.Setting), metrics: newMetrics(host.Metrics),
+		pending: newPending(host.Settings.Partitions), metrics: newMetrics(host.Metrics),
 		submitted: host.Broker.Topic("submitted"), recorded: host.Broker.Topic("recorded"), quarantine: host.Broker.Topic("quarantine"),
 	}
+	g.limiter, g.topicPace = newLimiters(host.Directory.Setting)
 	g.outcomes = newOutcomes(host.Broker, codec, host.Log, g.recorded, g.partitions, g.pending)
 	g.cuts = make([]atomic.Pointer[string], g.partitions)
 	g.broker.Guard(g.submitted, g.outcomes.written)

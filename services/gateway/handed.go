@@ -62,7 +62,7 @@ func (g *Gateway) rule(ctx context.Context, by auth.Principal, rec *broker.Recor
 
 func (g *Gateway) ruleOnce(ctx context.Context, by auth.Principal, rec *broker.Record) (*handed, error) {
 	h := &handed{g: g, by: by, origin: rec, since: time.Now()}
-	c := claim{by: by, channel: channelKafka, key: rec.Key, record: g.doorOf(rec)}
+	c := claim{by: by, channel: channelKafka, key: rec.Key, record: g.doorOf(rec), written: rec.Time}
 	var err error
 	if c.event, err = readRecord(rec, by); err == nil {
 		h.ruling, h.hearing, err = g.judge.judge(ctx, c)

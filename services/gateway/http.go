@@ -121,7 +121,8 @@ func (q *request) allow(n int) bool {
 	if wait == 0 {
 		return true
 	}
-	q.refuseAll(refuse(schemas.ReasonRateExceeded, "wait %d seconds", int(wait/time.Second)+1))
+	q.w.Header().Set("Retry-After", strconv.Itoa(retryAfter(wait)))
+	q.refuseAll(refuse(schemas.ReasonRateExceeded, "wait %d seconds", retryAfter(wait)))
 	return false
 }
 

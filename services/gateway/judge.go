@@ -29,8 +29,10 @@ type claim struct {
 	channel string
 	// key is the record key of a claim that came by Kafka; nil if it had none.
 	key []byte
-	// record is where a claim that came by Kafka stands; zero for HTTP.
-	record schemas.Door
+	// record is where a claim that came by Kafka stands, and written when the broker
+	// got it; zero for HTTP.
+	record  schemas.Door
+	written time.Time
 }
 
 // ruling is what an accepted claim becomes.
@@ -94,7 +96,7 @@ type hearing struct {
 var rules = [...]func(*hearing, context.Context) error{
 	(*hearing).ready,
 	(*hearing).identified,
-	(*hearing).speaksForSource,
+	(*hearing).speaksForSource, (*hearing).wroteInTime,
 	(*hearing).typeKnown,
 	(*hearing).subjectOwn,
 	(*hearing).keyAgrees,
@@ -197,6 +199,20 @@ func (h *hearing) speaksForSource(context.Context) error {
 		return refuse(schemas.ReasonNotYourParticipant, "source: the system is the name of a feeder")
 	}
 	h.sender = sender
+	return nil
+}
+
+// wroteInTime wants what came by a topic to have been written while the doors were
+// open to its writer: rights at Kafka are taken a moment after the directory says so,
+// and what was written in that moment is read. What was written before counts, however
+// late it is read. HTTP asks at the door.
+func (h *hearing) wroteInTime(context.Context) error {
+	if h.channel != channelKafka {
+		return nil
+	}
+	if by, ok := h.dir.Participant(h.by.ID); ok && by.SuspendedAt(h.written) {
+		return refuse(schemas.ReasonNotYourParticipant, "written while %s was suspended, since %s", by.ID, by.SuspendedSince)
+	}
 	return nil
 }
 

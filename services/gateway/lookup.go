@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
@@ -38,6 +39,7 @@ func (g *Gateway) getEvent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if wait := g.limiter.take(by, 1); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(wait)))
 		problem.Write(w, problem.New(schemas.ReasonRateExceeded, ""))
 		return
 	}

@@ -76,7 +76,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 func (g *Gateway) tell(reg prometheus.Registerer) {
 	telemetry.GaugesFunc(reg, prometheus.GaugeOpts{
 		Name: "relais_quota_used_ratio",
-		Help: "How much of its allowance at the HTTP door of this gateway each participant has used up, 0 to 1; of all offices the most.",
+		Help: "How much of its allowance at this gateway each participant has used up, 0 to 1: of what is set for it, by any door, else of what is usual by HTTP; of all offices the most.",
 	}, "operator", g.limiter.used)
 	telemetry.OldestPending(reg, queueSubmitted, g.pending.oldest)
 	telemetry.DeadLetters(reg, g.census.depth, g.census.age)

@@ -2,12 +2,47 @@ package gateway
 
 import (
 	"fmt"
+	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/directory"
 )
+
+func TestOneAllowanceIsForAllDoorsOfAParticipant(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *hub) {
+		rate, err := directory.Setting{Name: directory.RateSetting("cnaf"), Value: "10"}.Record()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.host.Directory.Apply(rate); err != nil {
+			t.Fatal(err)
+		}
+		// A hundred by topic are five seconds more than the fifty that may come at once.
+		const n = 100
+		for i := range n {
+			h.produce("from.cnaf", answered(attr("id", fmt.Sprint("topic-", i))).record(caseA))
+		}
+		h.awaitSubmission(fmt.Sprint("topic-", n-1))
+		w := h.post("dev-cnaf", schemas.StructuredContentType, answered(attr("id", "http-1")).structured())
+		wait, err := strconv.Atoi(w.Header().Get("Retry-After"))
+		if w.Code != http.StatusTooManyRequests || err != nil || wait < 1 || wait > 10 {
+			t.Fatalf("by HTTP: %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+		}
+		if used := h.gauges("relais_quota_used_ratio", "operator")["cnaf"]; used < 0.99 {
+			t.Errorf("%v of the allowance is used", used)
+		}
+		if w := h.post("dev-dgfip", schemas.StructuredContentType, answered(attr("id", "http-2"), attr("source", schemas.Source("dgfip", "test"))).structured()); w.Code != http.StatusAccepted {
+			t.Errorf("another participant: %d %s", w.Code, w.Body)
+		}
+		time.Sleep(time.Duration(wait) * time.Second)
+		if w := h.post("dev-cnaf", schemas.StructuredContentType, answered(attr("id", "http-1")).structured()); w.Code != http.StatusAccepted {
+			t.Errorf("after the wait that it was told: %d %s", w.Code, w.Body)
+		}
+	})
+}
 
 func TestARateLimitPausesATopicAndRefusesNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, h *hub) {

@@ -32,6 +32,9 @@ type limiter struct {
 
 	mu      sync.Mutex
 	buckets map[string]*bucket
+	// quota holds the buckets of participants of whom something is set: theirs are
+	// the same at every door. It has no quota of its own.
+	quota *limiter
 }
 
 type bucket struct {
@@ -46,8 +49,16 @@ func (b *bucket) fill(now time.Time) {
 	b.filled = now
 }
 
-func newLimiter(usual func(auth.Principal) allowance, set func(name string) (string, bool)) *limiter {
-	return &limiter{usual: usual, set: set, buckets: map[string]*bucket{}}
+// newLimiters are those of the HTTP door and of the topics. What is usual is each
+// door's own, a protection of it and no promise; what an admin has set is one allowance
+// whatever door the participant comes by.
+func newLimiters(set func(name string) (string, bool)) (byHTTP, byTopic *limiter) {
+	quota := newLimiter(usualByHTTP, set, nil)
+	return newLimiter(usualByHTTP, set, quota), newLimiter(usualByTopic, set, quota)
+}
+
+func newLimiter(usual func(auth.Principal) allowance, set func(name string) (string, bool), quota *limiter) *limiter {
+	return &limiter{usual: usual, set: set, buckets: map[string]*bucket{}, quota: quota}
 }
 
 // usualByHTTP is for callers who can be told to come again.
@@ -63,21 +74,27 @@ func usualByHTTP(by auth.Principal) allowance {
 func usualByTopic(auth.Principal) allowance { return feederAllowance }
 
 // allowed is what the caller may hand in: what an admin has set, else what is usual.
-func (l *limiter) allowed(by auth.Principal) allowance {
+func (l *limiter) allowed(by auth.Principal) (a allowance, isSet bool) {
 	usual := l.usual(by)
 	if value, ok := l.set(directory.RateSetting(by.ID)); ok {
 		if n, err := strconv.Atoi(value); err == nil && n > 0 {
-			return allowance{perSecond: float64(n), atOnce: float64(n) * usual.atOnce / usual.perSecond}
+			return allowance{perSecond: float64(n), atOnce: float64(n) * usual.atOnce / usual.perSecond}, true
 		}
 	}
-	return usual
+	return usual, false
 }
+
+// retryAfter is the wait as HTTP tells it, in whole seconds.
+func retryAfter(wait time.Duration) int { return int((wait + time.Second - 1) / time.Second) }
 
 // take takes n events out of the caller's bucket, or says after how long there
 // will be enough. What is more than the bucket can hold is let through when it is
 // full, and paid for afterwards.
 func (l *limiter) take(by auth.Principal, n int) (wait time.Duration) {
-	allowed := l.allowed(by)
+	allowed, isSet := l.allowed(by)
+	if isSet && l.quota != nil {
+		return l.quota.take(by, n)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -112,10 +129,13 @@ func (l *limiter) pace(ctx context.Context, by auth.Principal, n int) error {
 // used is how much of what each may hand in at once is used up, from 0 to 1; of
 // all offices the most.
 func (l *limiter) used() map[string]float64 {
+	used := make(map[string]float64)
+	if l.quota != nil {
+		used = l.quota.used()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	used := make(map[string]float64)
 	for _, b := range l.buckets {
 		b.fill(now)
 		used[b.operator] = max(used[b.operator], min(1, 1-b.tokens/b.allowed.atOnce))

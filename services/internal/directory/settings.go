@@ -54,7 +54,7 @@ var settings = []KnownSetting{
 	},
 	{
 		Name:  ratePrefix + "<participant>",
-		About: "Events that the participant may hand in per second, at each door of each gateway: 429 by HTTP, where 2000 are usual and 50000 for a feeder; a pause on its topic, where 50000 are.",
+		About: "Events that the participant may hand in per second at each gateway, by all its doors together: 429 by HTTP, a pause on its topic. Unset, each door has its own: 2000 by HTTP, 50000 for a feeder and by topic.",
 		Set:   setRate,
 	},
 }

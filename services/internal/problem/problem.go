@@ -236,7 +236,10 @@ func Write(w http.ResponseWriter, d Document) {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="relais"`)
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		w.Header().Set("Retry-After", "1")
+		// Who knows better has said so.
+		if w.Header().Get("Retry-After") == "" {
+			w.Header().Set("Retry-After", "1")
+		}
 	}
 	w.WriteHeader(d.Status)
 	_, _ = w.Write(append(body, '\n'))
