@@ -182,6 +182,7 @@ func (w *world) produce(r broker.Record) {
 type answer struct {
 	status int
 	cursor string
+	header string // the cursor beside a problem
 	more   string
 	code   string // of a problem
 	events []map[string]any
@@ -223,7 +224,7 @@ func (a *answer) problem(t *testing.T, rec *httptest.ResponseRecorder) {
 	if err := json.Unmarshal(rec.Body.Bytes(), &said); err != nil {
 		t.Fatalf("%d %s: %v", rec.Code, rec.Body, err)
 	}
-	a.code, a.cursor = said.Code, said.Cursor
+	a.code, a.cursor, a.header = said.Code, said.Cursor, rec.Header().Get(CursorHeader)
 }
 
 // ack acknowledges.

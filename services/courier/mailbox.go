@@ -42,12 +42,21 @@ func (c *Courier) mailbox(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		d := document(err)
 		status = d.Status
-		problem.Write(w, d)
+		refuse(w, d)
 	} else {
 		c.write(w, a, p)
 	}
 	c.metrics.requests.WithLabelValues(strconv.Itoa(status/100) + "xx").Inc()
 	c.account(r.Context(), a, p, status, err, time.Since(started))
+}
+
+// refuse answers with a problem, and where it has a cursor to go on with, with that
+// where a reader looks for the next one.
+func refuse(w http.ResponseWriter, d problem.Document) {
+	if d.Cursor != "" {
+		w.Header().Set(CursorHeader, d.Cursor)
+	}
+	problem.Write(w, d)
 }
 
 // serve reads the request and then the box.

@@ -239,6 +239,7 @@ func TestAReaderWhoComesTooLateIsTold(t *testing.T) {
 		for name, at := range map[string]string{"one was read": first, "none was there yet": empty} {
 			late := w.get("dev-cnaf", "?cursor="+at)
 			want(t, name, "410 gone", late.summary())
+			want(t, "the header, when "+name, late.cursor, late.header)
 			want(t, "what is left, when "+name, []string{"event-3"}, w.get("dev-cnaf", "?cursor="+late.cursor).ids())
 		}
 		want(t, "without a cursor", []string{"event-3"}, w.get("dev-cnaf", "").ids())

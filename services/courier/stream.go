@@ -13,7 +13,6 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/auth"
-	"github.com/relais-fr/relais/services/internal/problem"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -115,7 +114,7 @@ func (c *Courier) refuseStream(w http.ResponseWriter, r *http.Request, a ask, er
 	d := document(err)
 	c.host.Log.LogAttrs(r.Context(), slog.LevelInfo, "stream refused",
 		slog.String(telemetry.KeyParticipant, a.box.owner), slog.Int("status", d.Status), slog.Any(telemetry.KeyError, err))
-	problem.Write(w, d)
+	refuse(w, d)
 }
 
 // stream is one that is open.

@@ -5,8 +5,12 @@ package e2e
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,15 +77,8 @@ func TestExamplesDoWhatTheirReadmesSay(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(root, "deploy", "examples", x.name)
 			words, by := x.ready(t, dir)
-			s := &system{t: t, h: theHub(t), participant: x.participant, dir: dir, state: t.TempDir()}
-			s.send, s.receive = readmeLines(t, dir)
-			if words != "" {
-				s.send, s.receive = strings.ReplaceAll(s.send, words, by), strings.ReplaceAll(s.receive, words, by)
-			}
-			// Its events have ids of their own: engines may have been used before.
-			run := rand.Text()[:6]
-			one, two := x.name+"-"+run+"-1", x.name+"-"+run+"-2"
-			orders := strings.NewReplacer("cnaf", x.participant, x.name+"-", x.name+"-"+run+"-").Replace(read(t, filepath.Join(dir, "referrals.ndjson")))
+			s := newSystem(t, theHub(t), x.name, x.participant, words, by)
+			orders, one, two := s.orders()
 
 			first := s.refer(x.service)
 			s.hand(orders)
@@ -122,6 +119,78 @@ func TestExamplesDoWhatTheirReadmesSay(t *testing.T) {
 	}
 }
 
+// TestExamplesSignInToASecuredHub lets an operator in for each example and gives the
+// example what the hub told it, once: a password, an API key, and who signed the hub's
+// certificate. The files are those that run against an open hub.
+func TestExamplesSignInToASecuredHub(t *testing.T) {
+	ofOneProcess(t)
+	t.Parallel()
+	dir, certificate := t.TempDir(), enginetest.NewCertificate(t)
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM([]byte(read(t, certificate.CertFile)))
+	h, err := startHub(dir, "--secure", "--tls-cert", certificate.CertFile, "--tls-key", certificate.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		h.kill()
+		if err := h.complaint(); err != nil {
+			t.Error(err)
+		}
+	})
+	h.logOnFailure(t)
+	admin := strings.TrimSpace(read(t, filepath.Join(dir, "data", "admin.key")))
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}}}
+	t.Cleanup(client.CloseIdleConnections)
+	for _, x := range examples {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			words, by := x.ready(t, filepath.Join(root, "deploy", "examples", x.name))
+			who := "operator-" + x.name
+			told := letIn(t, client, h.http, admin, who)
+			s := newSystem(t, h, x.name, who, words, by)
+			s.env = []string{"RELAIS_PASSWORD=" + told.Kafka.Password, "RELAIS_KEY=" + told.HTTP.APIKey, "RELAIS_CA=" + certificate.CertFile}
+			orders, one, two := s.orders()
+			s.hand(orders)
+			receiving := s.start()
+			s.keeps(one, two+".corrected")
+			receiving.kill()
+		})
+	}
+}
+
+// access is what a participant is told once.
+type access struct {
+	Kafka struct{ Password string }
+	HTTP  struct {
+		APIKey string `json:"api_key"`
+	}
+}
+
+// letIn lets an operator in.
+func letIn(t *testing.T, client *http.Client, door, admin, who string) (told access) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, door+"/v1/participants", strings.NewReader(`{"id":"`+who+`","name":"`+who+`","role":"operator"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+admin)
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusCreated {
+		t.Fatalf("%s is not let in: %s %v %s", who, answer.Status, err, body)
+	}
+	if err := json.Unmarshal(body, &told); err != nil {
+		t.Fatal(err)
+	}
+	return told
+}
+
 // readmeLines are what an example's README says to type: the line that sends and the
 // one that receives. With the hub's start it is five steps at most.
 func readmeLines(t *testing.T, dir string) (send, receive string) {
@@ -152,10 +221,31 @@ func read(t *testing.T, path string) string {
 type system struct {
 	t             *testing.T
 	h             *hub
+	name          string
 	participant   string
 	dir, state    string
 	send, receive string
+	env           []string
 	said          string // in all its runs
+}
+
+func newSystem(t *testing.T, h *hub, name, participant, words, by string) *system {
+	t.Helper()
+	s := &system{t: t, h: h, name: name, participant: participant, dir: filepath.Join(root, "deploy", "examples", name), state: t.TempDir()}
+	s.send, s.receive = readmeLines(t, s.dir)
+	if words != "" {
+		s.send, s.receive = strings.ReplaceAll(s.send, words, by), strings.ReplaceAll(s.receive, words, by)
+	}
+	return s
+}
+
+// orders are the example's referrals as this participant's, and the ids of the two.
+// These are of this run: engines may have been used before.
+func (s *system) orders() (lines, one, two string) {
+	s.t.Helper()
+	run := s.name + "-" + rand.Text()[:6] + "-"
+	lines = strings.NewReplacer("cnaf", s.participant, s.name+"-", run).Replace(read(s.t, filepath.Join(s.dir, "referrals.ndjson")))
+	return lines, run + "1", run + "2"
 }
 
 func (s *system) command(line string) *exec.Cmd {
@@ -164,6 +254,7 @@ func (s *system) command(line string) *exec.Cmd {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Env = append(hubCommand().Env, "RELAIS_STATE="+s.state, "RELAIS_PARTICIPANT="+s.participant,
 		"RELAIS_BROKERS="+s.h.kafka, "RELAIS_REGISTRY_URL="+s.h.registry, "RELAIS_HUB="+s.h.http)
+	cmd.Env = append(cmd.Env, s.env...)
 	return cmd
 }
 
