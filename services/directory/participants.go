@@ -95,7 +95,7 @@ func (d *Directory) access(id string, w ways, told secrets) (a admitted) {
 func (d *Directory) getPeople(w http.ResponseWriter, _ *http.Request) *problem.Document {
 	all := []participantView{}
 	for _, p := range d.host.Directory.Snapshot().Participants() {
-		if view, ok := d.describe(p.ID); ok {
+		if view, ok := d.describe(p.ID); ok && p.Role != dir.RoleHub {
 			all = append(all, view)
 		}
 	}

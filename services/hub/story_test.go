@@ -82,13 +82,20 @@ type town struct {
 	broker  *broker.Broker
 	cursors map[string]string
 	data    string
+	secure  bool
 	stop    func()
 }
 
 func newTown(t *testing.T) *town {
+	town := emptyTown(t)
+	town.start()
+	return town
+}
+
+// emptyTown is a town whose hub does not run yet.
+func emptyTown(t *testing.T) *town {
 	town := &town{t: t, network: new(kfake.VirtualNetwork), cursors: map[string]string{}, data: filepath.Join(t.TempDir(), "data")}
 	town.client = &http.Client{Transport: &http.Transport{DialContext: town.network.DialContext, DisableKeepAlives: true}}
-	town.start()
 	return town
 }
 
@@ -97,6 +104,7 @@ func (w *town) start() {
 	w.t.Helper()
 	settings := config.DefaultHub()
 	settings.Partitions, settings.Data = 3, w.data
+	settings.Secure = w.secure
 	settings.ProbeEvery = 0 // places and counts are the story's own
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("RELAIS_TEST_LOG") != "" {
