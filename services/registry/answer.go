@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/relais-fr/relais/schemas"
 )
@@ -55,6 +56,10 @@ func (c call) body(into any) error {
 		return faultf(codeSchemaTooLarge, "The request has more than %d bytes.", maxBody)
 	case err != nil:
 		return faultf(codeBadRequest, "The request was cut short.")
+	}
+	// What is no UTF-8 would be read as something else than what was sent.
+	if !utf8.Valid(data) {
+		return faultf(codeInvalidSchema, "Invalid schema: the request is not valid UTF-8.")
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return faultf(codeBadRequest, "The request is not the JSON that belongs here: %v", err)
@@ -126,6 +131,9 @@ func writeBody(w http.ResponseWriter, status int, body []byte) {
 
 // answerFault writes an error as every client of a registry expects it.
 func answerFault(w http.ResponseWriter, f *fault) {
+	if f.code == codeNotSignedIn {
+		w.Header().Set("WWW-Authenticate", `Basic realm="relais", Bearer realm="relais"`)
+	}
 	answer(w, f.status(), struct {
 		Code    int    `json:"error_code"`
 		Message string `json:"message"`

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -27,7 +28,12 @@ import (
 // runOnKafka runs a registry as a process would, and waits until it serves.
 func runOnKafka(t *testing.T, kafka *enginetest.Kafka) *node {
 	t.Helper()
-	b, err := broker.New(broker.Config{Brokers: []string{kafka.Addr}, Dial: kafka.Dial})
+	return runOn(t, broker.Config{Brokers: []string{kafka.Addr}, Dial: kafka.Dial})
+}
+
+func runOn(t *testing.T, brokers broker.Config) *node {
+	t.Helper()
+	b, err := broker.New(brokers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,4 +152,28 @@ func TestACatalogueThatDoesNotFitStopsTheRegistry(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "VisitVoided") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Two registries on one topic, with many callers at each at once, on either engine: no
+// id is given twice, and a third that starts later sees the same.
+func TestConformanceRegistriesShareATopic(t *testing.T) {
+	story := func(t *testing.T, brokers broker.Config, prefix string) {
+		nodes := []*node{runOn(t, brokers), runOn(t, brokers)}
+		given := registerAtOnce(t, nodes, prefix)
+		nodes = append(nodes, runOn(t, brokers))
+		sameEverywhere(t, nodes, &topicLog{nodes[0].host.Broker}, given)
+		for i := range 4 {
+			nodes[0].do("DELETE", fmt.Sprintf("/subjects/%s%d", prefix, i), "")
+		}
+	}
+	t.Run("embedded", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			kafka := enginetest.NewKafka(t)
+			story(t, broker.Config{Brokers: []string{kafka.Addr}, Dial: kafka.Dial}, "s")
+		})
+	})
+	t.Run("Apache Kafka", func(t *testing.T) {
+		engines := enginetest.NewLocal(t)
+		story(t, broker.Config{Brokers: engines.Brokers, Replication: len(engines.Brokers)}, fmt.Sprintf("conformance%d.s", time.Now().UnixNano()))
+	})
 }

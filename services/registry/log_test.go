@@ -163,7 +163,18 @@ func TestRestart(t *testing.T) {
 func TestRegistriesShareALog(t *testing.T) {
 	log := newMemoryLog()
 	nodes := []*node{startNode(t, log), startNode(t, log), startNode(t, log)}
-	nodes[0].do("PUT", "/config", `{"compatibility":"NONE"}`)
+	given := registerAtOnce(t, nodes, "s")
+	log.compact(true)
+	sameEverywhere(t, append(nodes, startNode(t, log)), log, given)
+}
+
+// registerAtOnce has many callers register at each node, some of them the same, and
+// gives the schema of each id that was answered.
+func registerAtOnce(t *testing.T, nodes []*node, prefix string) map[int]string {
+	t.Helper()
+	for i := range 4 {
+		nodes[0].do("PUT", fmt.Sprintf("/config/%s%d", prefix, i), `{"compatibility":"NONE"}`)
+	}
 	var mu sync.Mutex
 	given := map[int]string{}
 	var wg sync.WaitGroup
@@ -172,10 +183,10 @@ func TestRegistriesShareALog(t *testing.T) {
 			wg.Go(func() {
 				for j := range 10 {
 					// Some schemas are everybody's, some subjects too.
-					text := fmt.Sprintf(`{"type":"fixed","name":"F%d","size":1}`, (i+caller)%3*100+j)
+					text := fmt.Sprintf(`{"type":"fixed","name":"F%d","namespace":%q,"size":1}`, (i+caller)%3*100+j, prefix)
 					body, _ := json.Marshal(map[string]string{"schema": text})
 					var answer struct{ ID int }
-					got := n.do("POST", fmt.Sprintf("/subjects/s%d/versions", (caller+j)%4), string(body))
+					got := n.do("POST", fmt.Sprintf("/subjects/%s%d/versions", prefix, (caller+j)%4), string(body))
 					if err := json.Unmarshal([]byte(strings.TrimPrefix(got, "200 ")), &answer); err != nil || answer.ID == 0 {
 						t.Errorf("got %s", got)
 						continue
@@ -191,9 +202,18 @@ func TestRegistriesShareALog(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	log.compact(true)
-	for _, n := range append(nodes, startNode(t, log)) {
-		_, end, _ := log.Bounds(t.Context())
+	return given
+}
+
+// sameEverywhere checks that all nodes, once they have read the whole log, have the
+// schemas that were given, and that nothing is left to repair.
+func sameEverywhere(t *testing.T, nodes []*node, log schemaLog, given map[int]string) {
+	t.Helper()
+	for _, n := range nodes {
+		_, end, err := log.Bounds(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := n.store.await(t.Context(), end); err != nil {
 			t.Fatal(err)
 		}
