@@ -145,7 +145,7 @@ func TestHostilePairs(t *testing.T) {
 func TestHostileSubjects(t *testing.T) {
 	n := startNode(t, newMemoryLog())
 	for _, subject := range []string{
-		"../../etc/passwd", "..", ".", "a/../b", "//", "%2e%2e%2f", "a?b#c", "a\nlevel=ERROR msg=x", "a\x00", "a\xff", "‮gpj.exe", "{}", ":.ctx:", ":*:", strings.Repeat("s", 5000), "__EMPTY", "<script>", " ",
+		"../../etc/passwd", "..", ".", "a/../b", "//", "%2e%2e%2f", "a?b#c", "a\nlevel=ERROR msg=x", "a\x00", "a\xff", "\u202egpj.exe", "{}", ":.ctx:", ":*:", strings.Repeat("s", 5000), "__EMPTY", "<script>", " ",
 	} {
 		request := httptest.NewRequest("POST", "/", strings.NewReader(offered(`"int"`)))
 		request.URL = &url.URL{Path: "/subjects/" + subject + "/versions", RawPath: "/subjects/" + url.PathEscape(subject) + "/versions"}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -226,10 +227,7 @@ func (g *schemaMaker) changeUnion(t []any) any {
 }
 
 func (g *schemaMaker) changeObject(t map[string]any) any {
-	object := map[string]any{}
-	for key, value := range t {
-		object[key] = value
-	}
+	object := maps.Clone(t)
 	for _, inner := range []string{"items", "values"} {
 		if of, ok := object[inner]; ok {
 			object[inner] = g.change(of)
@@ -256,10 +254,7 @@ func (g *schemaMaker) changeObject(t map[string]any) any {
 func (g *schemaMaker) changeFields(fields []any) []any {
 	changed := []any{}
 	for _, f := range fields {
-		field := map[string]any{}
-		for key, value := range f.(map[string]any) {
-			field[key] = value
-		}
+		field := maps.Clone(f.(map[string]any))
 		switch g.random.IntN(10) {
 		case 0:
 			continue
