@@ -60,7 +60,8 @@ while :; do
   send < /dev/null || true
   for p in $partitions; do
     from=$(cat "$state/next.$p" 2> /dev/null || echo beginning)
-    kcat -q -F "$state/kcat.conf" -C -t "$topic" -p "$p" -o "$from" -e -X topic.auto.offset.reset=earliest -f '%o %h\n' |
+    kcat -q -F "$state/kcat.conf" -C -t "$topic" -p "$p" -o "$from" -e \
+      -X topic.auto.offset.reset=earliest -X fetch.wait.max.ms=20 -f '%o %h\n' |
       while read -r offset headers; do
         take "$headers"
         echo "$((offset + 1))" | replace "$state/next.$p"
