@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/relais-fr/relais/schemas"
@@ -335,7 +336,23 @@ func directoryDoors() []Door {
 // participantDoors are the admin's, where participants come and go.
 func participantDoors() []Door {
 	id := []param{inPath("id", "The participant's id, such as cnaf.")}
-	whole := jsonAnswer("The participant; what is secret is told here once, and never again.", object{"type": "object"})
+	whole := jsonAnswer("What its IT team needs; what is secret is told here once, and never again.", object{"type": "object"})
+	view := jsonAnswer("The participant, its topics, groups and credentials, without what is secret.", object{"type": "object"})
+	ways := func(more object) object {
+		properties := object{
+			"kafka": object{"type": "string", "enum": []string{"scram", "mtls", "none"}}, "http": object{"type": "string", "enum": []string{"api_key", "oauth", "none"}},
+			"issuer": text1, "client": text1, "expires_in": object{"type": "integer", "minimum": 1, "maximum": 3650, "default": 365, "description": "Days."},
+		}
+		maps.Copy(properties, more)
+		return object{"type": "object", "properties": properties, "additionalProperties": false}
+	}
+	newcomer := ways(object{
+		"id": object{"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}, "name": text1, "role": object{"type": "string", "enum": []string{"operator", "partner", "feeder"}},
+		"feeds": object{"type": "array", "items": text1, "maxItems": 5000, "description": "Offices that a feeder hands in for, or *."},
+	})
+	newcomer["required"] = []string{"id"}
+	ofWays := []schemas.Reason{schemas.ReasonMalformed, schemas.ReasonTooLarge, problem.CodeUnknownCredential, problem.CodeCredentialTaken, problem.CodeNotSecured}
+	ofOne := and(adminOnly, problem.CodeNotFound, problem.CodeReservedID)
 	return []Door{
 		{
 			Method: "GET", Path: "/v1/participants", Group: groupDirectory, Summary: "Participants with their credentials, without what is secret",
@@ -343,28 +360,31 @@ func participantDoors() []Door {
 		},
 		{
 			Method: "POST", Path: "/v1/participants", Group: groupDirectory, Summary: "Add a participant: topics, rights, credentials",
-			body:    jsonBody(object{"type": "object"}),
-			answers: map[string]object{"201": whole}, problems: and(adminOnly, schemas.ReasonMalformed, problem.CodeConflict, problem.CodeUnprocessable, problem.CodeInternal),
+			Text: "What broke off is done again by the same call. An operator of the national basket needs no more than its id.", body: jsonBody(newcomer),
+			answers: map[string]object{"201": whole}, problems: and(and(adminOnly, ofWays...), problem.CodeBadID, problem.CodeReservedID, problem.CodeUnknownRole,
+				schemas.ReasonUnknownParticipant, problem.CodeParticipantExists, problem.CodeParticipantClosed),
 		},
 		{
 			Method: "GET", Path: "/v1/participants/{id}", Group: groupDirectory, Summary: "One participant", params: id,
-			answers: map[string]object{"200": jsonAnswer("The participant.", object{"type": "object"})}, problems: and(adminOnly, problem.CodeNotFound),
+			answers: map[string]object{"200": view}, problems: and(adminOnly, problem.CodeNotFound),
 		},
 		{
-			Method: "DELETE", Path: "/v1/participants/{id}", Group: groupDirectory, Summary: "Close a participant for good", Text: "Rights are denied first, then credentials deleted. Its topics stay until their retention.", params: id,
-			answers: map[string]object{"200": jsonAnswer("The participant, closed.", object{"type": "object"})}, problems: and(adminOnly, problem.CodeNotFound, problem.CodeConflict, problem.CodeInternal),
+			Method: "DELETE", Path: "/v1/participants/{id}", Group: groupDirectory, Summary: "Close a participant for good", Text: "Rights are denied first, then credentials deleted. Its topics stay until their retention, and its id is never used again.", params: id,
+			answers: map[string]object{"200": view}, problems: ofOne,
 		},
 		{
-			Method: "POST", Path: "/v1/participants/{id}/rotate", Group: groupDirectory, Summary: "Give a participant new credentials", params: id,
-			answers: map[string]object{"200": whole}, problems: and(adminOnly, schemas.ReasonMalformed, problem.CodeNotFound, problem.CodeConflict, problem.CodeInternal),
+			Method: "POST", Path: "/v1/participants/{id}/rotate", Group: groupDirectory, Summary: "Give a participant new credentials",
+			Text: "Of the kinds that it has, where none are given. Old API keys live on for the overlap, 24h by default; a password at Kafka cannot.", params: id,
+			body:    jsonBody(ways(object{"overlap": object{"type": "string", "default": "24h", "description": "Such as 24h or 0s."}})),
+			answers: map[string]object{"200": whole}, problems: and(and(ofOne, ofWays...), problem.CodeConflict, problem.CodeParticipantClosed),
 		},
 		{
-			Method: "POST", Path: "/v1/participants/{id}/suspend", Group: groupDirectory, Summary: "Shut every door for a participant, at once", params: id,
-			answers: map[string]object{"200": jsonAnswer("The participant.", object{"type": "object"})}, problems: and(adminOnly, problem.CodeNotFound, problem.CodeConflict, problem.CodeInternal),
+			Method: "POST", Path: "/v1/participants/{id}/suspend", Group: groupDirectory, Summary: "Shut every door for a participant, at once", Text: "What is open ends too. Nothing is deleted.", params: id,
+			answers: map[string]object{"200": view}, problems: and(ofOne, problem.CodeParticipantClosed),
 		},
 		{
 			Method: "POST", Path: "/v1/participants/{id}/resume", Group: groupDirectory, Summary: "Open the doors again", params: id,
-			answers: map[string]object{"200": jsonAnswer("The participant.", object{"type": "object"})}, problems: and(adminOnly, problem.CodeNotFound, problem.CodeConflict, problem.CodeInternal),
+			answers: map[string]object{"200": view}, problems: and(ofOne, problem.CodeParticipantClosed),
 		},
 	}
 }
