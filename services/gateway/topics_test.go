@@ -430,6 +430,7 @@ func TestTheQuarantineIsListedShownAndRedriven(t *testing.T) {
 		// A record that is unreadable only because nobody had said its type of
 		// content.
 		h.produce("from.cnaf", broker.Record{Key: []byte(caseA), Value: []byte("not an event")})
+		h.awaitQuarantine(1) // two topics are read side by side
 		h.produce("from.dgfip", answered(attr("id", "a b")).record(caseA))
 		h.awaitQuarantine(2)
 		var list page

@@ -44,7 +44,7 @@ func adminKeyHash(dir string, secure bool) (hash string, err error) {
 	if err != nil {
 		return "", err
 	}
-	key, err := os.ReadFile(path)
+	key, err := os.ReadFile(filepath.Clean(path))
 	if err != nil {
 		return "", fmt.Errorf("the admin's key cannot be read: %w", err)
 	}
