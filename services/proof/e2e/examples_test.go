@@ -355,4 +355,4 @@ func (s *system) keeps(ids ...string) {
 }
 
 // exampleLimit leaves room for a reader that was killed: its group waits for it first.
-const exampleLimit = time.Minute
+const exampleLimit = 2 * time.Minute
