@@ -144,7 +144,7 @@ func (a *Auth) Authenticate(r *http.Request) (Principal, error) {
 		return known, nil
 	}
 	p, err := a.identify(r)
-	return p, a.logins.count(r.RemoteAddr, p, err)
+	return p, a.logins.count(r.RemoteAddr, err)
 }
 
 // maxToken bounds a token, in bytes: those of large issuers have some 4 kB.

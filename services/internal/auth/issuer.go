@@ -112,8 +112,7 @@ type keys struct{ *oidc.RemoteKeySet }
 
 func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
 	payload, err := k.RemoteKeySet.VerifySignature(ctx, token)
-	var fetch *fetchError
-	if errors.As(err, &fetch) {
+	if fetch, ok := errors.AsType[*fetchError](err); ok {
 		if fault, ok := ctx.Value(faultKey{}).(*error); ok {
 			*fault = fetch
 		}

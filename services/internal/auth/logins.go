@@ -51,7 +51,7 @@ func newLogins(log *slog.Logger, metrics prometheus.Registerer) *logins {
 }
 
 // count takes a sign-in into account, and gives the error to answer with.
-func (l *logins) count(address string, p Principal, err error) error {
+func (l *logins) count(address string, err error) error {
 	result := "ok"
 	switch {
 	case err == nil:
