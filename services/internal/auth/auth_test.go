@@ -253,8 +253,14 @@ func TestATokenOfARotatedKeyIsTaken(t *testing.T) {
 	if _, err := show(a, "Bearer "+i.sign(h, c), "192.0.2.6:1"); err != nil {
 		t.Errorf("a token of the new key: %v", err)
 	}
-	if _, err := show(a, "Bearer "+old, "192.0.2.6:1"); err == nil {
-		t.Error("a token of a key that its issuer has taken back was let in")
+	// The library answers the caller who fetched a moment before it forgets the old keys.
+	for limit := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+		if _, err := show(a, "Bearer "+old, "192.0.2.6:1"); err != nil {
+			break
+		}
+		if time.Now().After(limit) {
+			t.Fatal("a token of a key that its issuer has taken back is let in")
+		}
 	}
 }
 
