@@ -147,7 +147,7 @@ func TestExamplesSignInToASecuredHub(t *testing.T) {
 			t.Parallel()
 			words, by := x.ready(t, filepath.Join(root, "deploy", "examples", x.name))
 			who := "operator-" + x.name
-			told := letIn(t, client, h.http, admin, who)
+			told := letIn(t, client, h.http, admin, who, "scram")
 			s := newSystem(t, h, x.name, who, words, by)
 			s.env = []string{"RELAIS_PASSWORD=" + told.Kafka.Password, "RELAIS_KEY=" + told.HTTP.APIKey, "RELAIS_CA=" + certificate.CertFile}
 			orders, one, two := s.orders()
@@ -168,9 +168,9 @@ type access struct {
 }
 
 // letIn lets an operator in.
-func letIn(t *testing.T, client *http.Client, door, admin, who string) (told access) {
+func letIn(t *testing.T, client *http.Client, door, admin, who, kafka string) (told access) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, door+"/v1/participants", strings.NewReader(`{"id":"`+who+`","name":"`+who+`","role":"operator"}`))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, door+"/v1/participants", strings.NewReader(`{"id":"`+who+`","name":"`+who+`","role":"operator","kafka":"`+kafka+`"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
