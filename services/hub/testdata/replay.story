@@ -69,7 +69,7 @@ SubmissionRefused about d1 of e2: transition_not_allowed (replayed)
 > cnaf replays {"participant":"msa"}
 403 forbidden: a participant may have its own events again, and nobody else's
 > nobody replays {}
-401 not_signed_in: the bearer token is not known here
+401 not_signed_in: the API key or token is not known here, or no longer: ask the people who run the hub for another
 > admin replays {}
 400 malformed: participant: whose events?
 > admin replays {"participant":"nobody"}
