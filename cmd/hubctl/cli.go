@@ -65,7 +65,7 @@ func commands() []command {
 		auditCommand(), statementListCommand(), statementShowCommand(), statementKeysCommand(), statementVerifyCommand(),
 		deadlettersListCommand(), deadlettersShowCommand(), deadlettersRedriveCommand(),
 		quarantineListCommand(), quarantineShowCommand(), quarantineRedriveCommand(),
-		keyNewCommand(), schemaCheckCommand(),
+		keyNewCommand(), schemaCheckCommand(), schemaImpactCommand(),
 		versionCommand(),
 	}
 }

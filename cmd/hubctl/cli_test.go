@@ -243,6 +243,8 @@ func TestCallsThatAreNotUnderstood(t *testing.T) {
 		{"quarantine redrive", "give the places"},
 		{"quarantine list 0-1", "not understood"},
 		{"schema check", "give the schema that your consumer reads with"},
+		{"schema impact", "give the name of one event"},
+		{"schema impact Visit", "not in the catalogue"},
 		{"schema check --offline --participant cnaf x", "--offline asks nobody"},
 	} {
 		var out strings.Builder

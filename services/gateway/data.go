@@ -16,6 +16,7 @@ func (h *hearing) dataReadable(ctx context.Context) error {
 	if err != nil {
 		return registryTrouble(err)
 	}
+	h.noteUse()
 	if err := schemas.Validate(payload); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/contract"
+	"github.com/relais-fr/relais/services/internal/uses"
 )
 
 // Gateway is the service. Make it with New, which registers its routes on the
@@ -60,7 +61,7 @@ func New(host services.Host) (*Gateway, error) {
 	g := &Gateway{
 		host: host, log: host.Log, broker: host.Broker, partitions: host.Settings.Partitions, codec: codec,
 		judge: &judge{
-			directory: host.Directory, codec: codec, log: host.Log,
+			directory: host.Directory, codec: codec, log: host.Log, uses: uses.New(),
 			schemaURL: host.Settings.RegistryURL + "/schemas/ids/",
 		},
 		pending: newPending(host.Settings.Partitions), metrics: newMetrics(host.Metrics),

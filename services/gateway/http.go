@@ -21,6 +21,7 @@ const eventsPath = "/v1/events"
 func (g *Gateway) routes(mux services.Routes) {
 	mux.HandleFunc("POST "+eventsPath, g.postEvents)
 	mux.HandleFunc("GET "+eventsPath+"/{place}", g.getEvent)
+	mux.HandleFunc("GET "+usesPath, g.listUses)
 	mux.HandleFunc("GET /v1/quarantine", g.listQuarantine)
 	mux.HandleFunc("GET /v1/quarantine/{place}", g.getQuarantined)
 	mux.HandleFunc("POST /v1/quarantine/{place}/redrive", g.redrive)

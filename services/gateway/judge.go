@@ -13,6 +13,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/uses"
 )
 
 // The ways by which an event comes in. They are labels of metrics and the system
@@ -49,6 +50,8 @@ type ruling struct {
 type judge struct {
 	directory *directory.View
 	codec     *schemas.Codec
+	// uses counts which schemas data was written with.
+	uses *uses.Table
 	// schemaURL is put before a schema's id to make `dataschema`.
 	schemaURL string
 	log       *slog.Logger

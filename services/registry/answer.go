@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/relais-fr/relais/schemas"
+	"github.com/relais-fr/relais/services/internal/auth"
 )
 
 const (
@@ -21,6 +22,8 @@ const (
 // call is one request as the handlers see it.
 type call struct {
 	*http.Request
+	// by is who calls, nobody where nobody is asked.
+	by auth.Principal
 	// acceptsUnknown is true for clients that do not stumble over members that
 	// they do not know; older ones of Confluent's do.
 	acceptsUnknown bool

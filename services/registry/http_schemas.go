@@ -3,6 +3,8 @@ package registry
 import (
 	"slices"
 	"strings"
+
+	"github.com/relais-fr/relais/services/internal/uses"
 )
 
 func (r *Registry) listSubjects(c call) (any, error) {
@@ -100,12 +102,19 @@ func (r *Registry) known(c call, show func(*state, *content) any) (answer any, e
 
 func (r *Registry) getByID(c call) (any, error) {
 	return r.known(c, func(s *state, found *content) any {
+		r.uses.Note(uses.Key{Participant: c.by.ID, Channel: "registry", Schema: found.id})
 		o := c.object(found)
 		if c.flag("fetchMaxId") {
 			o.MaxID = s.maxID
 		}
 		return o
 	})
+}
+
+// listUses tells who asked for which schema, its own to a participant. Where nobody
+// is asked for a name, there is none.
+func (r *Registry) listUses(c call) (any, error) {
+	return r.uses.Tell(func(participant string) bool { return c.by.ID == "" || c.by.IsAdmin() || participant == c.by.ID }), nil
 }
 
 func (r *Registry) getTextByID(c call) (any, error) {

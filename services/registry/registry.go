@@ -22,6 +22,7 @@ import (
 
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/telemetry"
+	"github.com/relais-fr/relais/services/internal/uses"
 )
 
 // Registry is the service. It is safe for concurrent use.
@@ -30,6 +31,7 @@ type Registry struct {
 	log     *slog.Logger
 	store   *Store
 	metrics *metrics
+	uses    *uses.Table
 }
 
 var _ services.Service = (*Registry)(nil)
@@ -42,7 +44,7 @@ func New(host services.Host) (*Registry, error) {
 
 func newRegistry(host services.Host, log schemaLog) *Registry {
 	store := NewStore(log, host.Log)
-	r := &Registry{host: host, log: host.Log, store: store, metrics: newMetrics(host.Metrics, store)}
+	r := &Registry{host: host, log: host.Log, store: store, metrics: newMetrics(host.Metrics, store), uses: uses.New()}
 	r.routes(host.HTTP)
 	return r
 }

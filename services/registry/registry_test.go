@@ -423,6 +423,19 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// Who asked for which schema is counted, for whoever asks what a new version would
+// touch.
+func TestUsesAreTold(t *testing.T) {
+	n := startNode(t, newMemoryLog())
+	n.do("POST", "/subjects/a/versions", `{"schema":"\"string\""}`)
+	n.do("GET", "/schemas/ids/1", "")
+	n.do("GET", "/schemas/ids/1", "")
+	n.do("GET", "/schemas/ids/9", "")
+	if got := n.do("GET", "/v1/metadata/uses", ""); !strings.Contains(got, `"uses":[{"participant":"","channel":"registry","schema":1,"count":2,`) {
+		t.Errorf("got %s", got)
+	}
+}
+
 // A GUID is Confluent's: the MD5 of the schema's text. Only clients that say so get
 // it, for older ones stumble over members that they do not know.
 func TestGUIDs(t *testing.T) {

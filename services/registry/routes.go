@@ -41,6 +41,7 @@ func (r *Registry) routes(mux services.Routes) {
 		"/mode/{subject}":                        r.getMode,
 		"/contexts":                              r.listContexts,
 		"/v1/metadata/id":                        func(call) (any, error) { return serverID, nil },
+		"/v1/metadata/uses":                      r.listUses,
 		"/v1/metadata/version":                   func(call) (any, error) { return serverVersion(), nil },
 		"/associations/resources/{namespace}/{name}":          func(call) (any, error) { return []string{}, nil },
 		"/subjects/{subject}/versions/{version}/schema":       r.getVersionText,
@@ -109,7 +110,8 @@ func (r *Registry) serve(w http.ResponseWriter, request *http.Request, pattern s
 }
 
 func (r *Registry) call(request *http.Request, pattern string, isChange bool, h handler) (any, error) {
-	if _, err := r.host.Auth.Admit(request, pattern); err != nil {
+	by, err := r.host.Auth.Admit(request, pattern)
+	if err != nil {
 		return nil, err
 	}
 	if !r.store.isReady() {
@@ -120,7 +122,7 @@ func (r *Registry) call(request *http.Request, pattern string, isChange bool, h 
 			return nil, faultf(codeNotReady, "%s", why)
 		}
 	}
-	return h(call{Request: request, acceptsUnknown: request.Header.Get("Confluent-Accept-Unknown-Properties") == "true"})
+	return h(call{Request: request, by: by, acceptsUnknown: request.Header.Get("Confluent-Accept-Unknown-Properties") == "true"})
 }
 
 func (r *Registry) logCall(ctx context.Context, pattern, subject string, status int, f *fault, took time.Duration) {

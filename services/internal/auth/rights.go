@@ -58,6 +58,7 @@ var doors = map[string]Door{
 	// gateway
 	"POST /v1/events":                     participant,
 	"GET /v1/events/{place}":              anyone,
+	"GET /v1/schemas/uses":                anyone,
 	"GET /v1/quarantine":                  admin,
 	"GET /v1/quarantine/{place}":          admin,
 	"POST /v1/quarantine/{place}/redrive": admin,
@@ -139,6 +140,7 @@ var doors = map[string]Door{
 	"GET /mode/{subject}":                             schemaReader,
 	"GET /contexts":                                   schemaReader,
 	"GET /v1/metadata/id":                             schemaReader,
+	"GET /v1/metadata/uses":                           schemaReader,
 	"GET /v1/metadata/version":                        schemaReader,
 	"GET /associations/resources/{namespace}/{name}":  schemaReader,
 	"POST /subjects/{subject}/versions":               schemaChanger,

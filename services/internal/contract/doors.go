@@ -165,6 +165,12 @@ func eventDoors() []Door {
 			problems: and(signedIn, problem.CodeNotFound),
 		},
 		{
+			Method: "GET", Path: "/v1/schemas/uses", Group: groupEvents,
+			Summary: "Which schemas your events were written with", Text: "As far as this gateway saw since it began; an admin sees everybody's.",
+			answers:  map[string]object{"200": jsonAnswer("The uses.", object{"type": "object"})},
+			problems: signedIn,
+		},
+		{
 			Method: "GET", Path: "/v1/cases/{case}", Group: groupEvents,
 			Summary: "A case's whole story, as the log tells it", Text: "For its parties. What is sealed stays out.",
 			params:   []param{inPath("case", "The id of the case."), query("at", "The story up to this time.", instant)},
