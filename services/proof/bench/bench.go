@@ -1,6 +1,7 @@
 // Package bench measures the hub beside its peers: the ledger's hop beside Kafka
-// Streams and beside a bare loop, the HTTP door beside a bare handler, the whole
-// road at a constant rate, a day ten times over, and rebuilding.
+// Streams and beside a bare loop, the HTTP door beside a bare handler, a hub that
+// asks who calls beside one that does not, the whole road at a constant rate, a day
+// ten times over, and rebuilding.
 //
 // It knows how to start the hub and its peers as processes, on the embedded engines
 // and on the real ones of deploy/local, how to drive them, and how to count. What is
@@ -56,7 +57,7 @@ type Options struct {
 
 func defaults() Options {
 	return Options{
-		Rows: "hop,door,road,day,rebuild", Engines: "both", Rounds: 3,
+		Rows: "hop,door,security,road,day,rebuild", Engines: "both", Rounds: 3,
 		Records: 300_000, HopRate: 2000, HopTime: 20 * time.Second,
 		DoorTime: 10 * time.Second, DoorConns: 256,
 		RoadRate: 200, RoadTime: 30 * time.Second,
@@ -79,8 +80,8 @@ func (o *Options) flags(fs *flag.FlagSet) {
 	fs.IntVar(&o.Records, "records", o.Records, "hop: submissions that are drained")
 	fs.IntVar(&o.HopRate, "hop-rate", o.HopRate, "hop: submissions a second while latency is measured")
 	fs.DurationVar(&o.HopTime, "hop-time", o.HopTime, "hop: how long that lasts")
-	fs.DurationVar(&o.DoorTime, "door-time", o.DoorTime, "door: how long a round lasts")
-	fs.IntVar(&o.DoorConns, "door-conns", o.DoorConns, "door: connections")
+	fs.DurationVar(&o.DoorTime, "door-time", o.DoorTime, "door, security: how long a round lasts")
+	fs.IntVar(&o.DoorConns, "door-conns", o.DoorConns, "door, security: connections")
 	fs.IntVar(&o.RoadRate, "road-rate", o.RoadRate, "road: events a second")
 	fs.DurationVar(&o.RoadTime, "road-time", o.RoadTime, "road: how long that lasts")
 	fs.IntVar(&o.Copies, "copies", o.Copies, "day: how often it is handed in")
@@ -143,6 +144,7 @@ var rows = []struct {
 }{
 	{"hop", (*bench).hop},
 	{"door", (*bench).door},
+	{"security", (*bench).security},
 	{"road", (*bench).road},
 	{"day", (*bench).day},
 	{"rebuild", (*bench).rebuild},

@@ -34,7 +34,7 @@ func TestQuickBenchOnEmbeddedEnginesTellsARowOfEach(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, progress.String())
 	}
-	for _, want := range []string{"the whole road at 100/s, embedded", "the simulated day × 2", "rebuilding the ledger from", "rebuilding the inbox from"} {
+	for _, want := range []string{"Kafka with security", "the whole road at 100/s, embedded", "the simulated day × 2", "rebuilding the ledger from", "rebuilding the inbox from"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no row of %q in\n%s", want, table)
 		}

@@ -64,7 +64,7 @@ func (b *bench) doorRounds(ctx context.Context, ours, theirs string) error {
 	for round := range b.Rounds + 1 {
 		for i := range order {
 			address := order[(round+i)%len(order)]
-			times, refused, err := saturate(ctx, address, fmt.Sprintf("r%d", round), b.DoorConns, b.DoorTime)
+			times, refused, err := saturate(ctx, entry{address: address, token: "dev-feeder"}, fmt.Sprintf("r%d", round), b.DoorConns, b.DoorTime)
 			if err != nil {
 				return err
 			}

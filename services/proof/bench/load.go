@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -38,14 +37,14 @@ const sampleOffices = 20
 // saturate posts over so many connections, each as soon as its last answer came, and
 // returns the sorted times of the answers and how many were not a 2xx. It speaks
 // HTTP by itself: a client library would take the processors from what is measured.
-func saturate(ctx context.Context, address, name string, conns int, d time.Duration) (times []time.Duration, refused int, err error) {
+func saturate(ctx context.Context, door entry, name string, conns int, d time.Duration) (times []time.Duration, refused int, err error) {
 	var next atomic.Int64
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	end := time.Now().Add(d)
 	for range conns {
 		wg.Go(func() {
-			own, bad, fault := post(ctx, address, name, &next, end)
+			own, bad, fault := post(ctx, door, name, &next, end)
 			mu.Lock()
 			defer mu.Unlock()
 			times, refused = append(times, own...), refused+bad
@@ -59,8 +58,8 @@ func saturate(ctx context.Context, address, name string, conns int, d time.Durat
 	return times, refused, err
 }
 
-func post(ctx context.Context, address, name string, next *atomic.Int64, end time.Time) (times []time.Duration, refused int, err error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+func post(ctx context.Context, door entry, name string, next *atomic.Int64, end time.Time) (times []time.Duration, refused int, err error) {
+	conn, err := door.dial(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -69,7 +68,7 @@ func post(ctx context.Context, address, name string, next *atomic.Int64, end tim
 	var request []byte
 	for time.Now().Before(end) && ctx.Err() == nil {
 		body := fedJSON(name, int(next.Add(1)))
-		request = fmt.Appendf(request[:0], "POST /v1/events HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer dev-feeder\r\nContent-Type: application/cloudevents+json\r\nContent-Length: %d\r\n\r\n%s", address, len(body), body)
+		request = fmt.Appendf(request[:0], "POST /v1/events HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/cloudevents+json\r\nContent-Length: %d\r\n\r\n%s", door.address, door.token, len(body), body)
 		started := time.Now()
 		if _, err := conn.Write(request); err != nil {
 			return times, refused, err
