@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/store"
+	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
 // EmbeddedConfig is what the embedded engines are made from.
@@ -202,6 +204,19 @@ func (e *Embedded) TurnedAway() map[string]int64 {
 		return nil
 	}
 	return e.door.gate.counts()
+}
+
+// tell has the metrics tell whom the broker's door did not let in.
+func (e *Embedded) tell(reg prometheus.Registerer) {
+	telemetry.CountersFunc(reg, prometheus.CounterOpts{
+		Name: "relais_kafka_door_refusals_total", Help: "Connections that the embedded broker's door turned away, by reason.",
+	}, "reason", func() map[string]float64 {
+		all := map[string]float64{}
+		for reason, n := range e.TurnedAway() {
+			all[reason] = float64(n)
+		}
+		return all
+	})
 }
 
 // Dial connects to the broker within the process, without the network, when the

@@ -45,6 +45,7 @@ type Hub struct {
 	out      io.Writer
 	network  Network
 	engaged  func(*Embedded)
+	embedded *Embedded // while it runs
 }
 
 var _ services.Service = (*Hub)(nil)
@@ -128,6 +129,7 @@ func (h *Hub) Run(ctx context.Context) (err error) {
 	}
 	if len(settings.Brokers) == 0 {
 		p.Guard("kafka")
+		h.embedded.tell(p.Metrics)
 	}
 	h.log.InfoContext(ctx, "started", "settings", settings)
 	return p.Run(ctx, doors, append(all, &announcer{h, p, doors, engines.Brokers})...)
@@ -186,7 +188,7 @@ func (h *Hub) engines(ctx context.Context, pair *certificate.Pair) (services.Eng
 	if err != nil {
 		return e, nil, err
 	}
-	if h.engaged != nil {
+	if h.embedded = embedded; h.engaged != nil {
 		h.engaged(embedded)
 	}
 	if len(s.Brokers) == 0 {

@@ -112,6 +112,9 @@ func (b *Broker) mayBeParticipant(id string) error {
 	case strings.HasPrefix(b.cfg.Prefix+".", id+"."):
 		// The hub's own groups are `<prefix>.ledger` and so on.
 		return fmt.Errorf("%w: %q is the installation's prefix, and its groups are the hub's", ErrNoParticipant, id)
+	case strings.HasPrefix(b.cfg.Prefix+".", id+"."):
+		// The services' groups begin with the prefix, and would be the participant's.
+		return fmt.Errorf("%w: %q begins the names of the hub's own consumer groups", ErrNoParticipant, id)
 	case id == schemas.HubParticipant, id == schemas.OfficesParticipant, id == b.cfg.Login.User,
 		strings.EqualFold(id, "anonymous"), strings.EqualFold(id, "admin"):
 		return fmt.Errorf("%w: %q is reserved", ErrNoParticipant, id)

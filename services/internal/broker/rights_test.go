@@ -116,7 +116,7 @@ func TestAParticipantSignsInUntilItsPasswordIsGone(t *testing.T) {
 func TestWhoIsNoParticipantGetsNoRights(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, b := newGuarded(t)
-		for _, id := range []string{"", "*", "hub", "offices", "ANONYMOUS", "anonymous", "Admin", "a.b", "a b", "a,CN=b", strings.Repeat("a", 129)} {
+		for _, id := range []string{"", "*", "hub", "offices", "ANONYMOUS", "anonymous", "Admin", "a.b", "a b", "a,CN=b", "relais", strings.Repeat("a", 129)} {
 			for what, err := range map[string]error{
 				"allow": b.AllowParticipant(t.Context(), id), "deny": b.DenyParticipant(t.Context(), id), "forget": b.ForgetParticipant(t.Context(), id),
 				"password": b.SetPassword(t.Context(), id, "correct-horse-battery"), "no password": b.DeletePassword(t.Context(), id),

@@ -10,12 +10,24 @@ func GaugesFunc(reg prometheus.Registerer, opts prometheus.GaugeOpts, label stri
 	if reg == nil {
 		return
 	}
-	name := prometheus.BuildFQName(opts.Namespace, opts.Subsystem, opts.Name)
-	reg.MustRegister(&gauges{prometheus.NewDesc(name, opts.Help, []string{label}, opts.ConstLabels), read})
+	reg.MustRegister(&gauges{prometheus.NewDesc(nameOf(prometheus.Opts(opts)), opts.Help, []string{label}, opts.ConstLabels), prometheus.GaugeValue, read})
+}
+
+// CountersFunc is GaugesFunc for counters that somebody else keeps.
+func CountersFunc(reg prometheus.Registerer, opts prometheus.CounterOpts, label string, read func() map[string]float64) {
+	if reg == nil {
+		return
+	}
+	reg.MustRegister(&gauges{prometheus.NewDesc(nameOf(prometheus.Opts(opts)), opts.Help, []string{label}, opts.ConstLabels), prometheus.CounterValue, read})
+}
+
+func nameOf(opts prometheus.Opts) string {
+	return prometheus.BuildFQName(opts.Namespace, opts.Subsystem, opts.Name)
 }
 
 type gauges struct {
 	desc *prometheus.Desc
+	kind prometheus.ValueType
 	read func() map[string]float64
 }
 
@@ -27,6 +39,6 @@ func (g *gauges) Describe(to chan<- *prometheus.Desc) { to <- g.desc }
 // Collect implements prometheus.Collector.
 func (g *gauges) Collect(to chan<- prometheus.Metric) {
 	for label, value := range g.read() {
-		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, value, label)
+		to <- prometheus.MustNewConstMetric(g.desc, g.kind, value, label)
 	}
 }
