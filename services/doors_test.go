@@ -163,6 +163,23 @@ func TestASuspendedParticipantIsLetInNowhere(t *testing.T) {
 	}
 }
 
+// TestNobodyIsTurnedAwayBeforeTheDirectoryIsKnown asks while it is being read: a
+// client that is told 401 gives up, one that is told 503 comes again.
+func TestNobodyIsTurnedAwayBeforeTheDirectoryIsKnown(t *testing.T) {
+	for _, development := range []bool{false, true} {
+		a := auth.New(auth.Config{Development: development, Directory: directory.NewView()})
+		d := services.NewDoors(a)
+		d.HandleFunc("POST /v1/events", func(http.ResponseWriter, *http.Request) {})
+		shown := "Bearer " + auth.NewKey()
+		if development {
+			shown = "Bearer dev-cnaf"
+		}
+		if status := call(d, "POST /v1/events", shown); status != http.StatusServiceUnavailable {
+			t.Errorf("development %t: %d", development, status)
+		}
+	}
+}
+
 func TestADoorWithoutRightsIsNotRegistered(t *testing.T) {
 	defer func() {
 		if why, _ := recover().(string); !strings.Contains(why, "GET /v1/everything") {

@@ -231,6 +231,9 @@ func (a *Auth) owner(c directory.Credential) (Principal, error) {
 }
 
 func (a *Auth) active(id string) (Principal, error) {
+	if !a.cfg.Directory.IsReady() {
+		return Principal{}, ErrNotYet // an absence means nothing yet
+	}
 	p, ok := a.cfg.Directory.Participant(id)
 	if !ok || !p.Active() {
 		return Principal{}, ErrBadToken

@@ -18,6 +18,8 @@ type Door struct {
 	// Open opens it to everyone without --secure, as the clients of a schema registry
 	// are used to.
 	Open bool
+	// Hint is told to who may not come in: whose the door is, and what to do instead.
+	Hint string
 	// Long is a request that may stay open: it ends when its sender may come in no
 	// more. So does every NDJSON upload.
 	Long bool
@@ -35,10 +37,11 @@ var (
 // Kinds of doors.
 var (
 	everyones     = Door{Everyone: true}
-	admin         = Door{Roles: admins}
-	participant   = Door{Roles: participants}
+	admin         = Door{Roles: admins, Hint: "this door is the admin's"}
+	participant   = Door{Roles: participants, Hint: "this door is for those who exchange events: an admin has none of its own"}
 	anyone        = Door{Roles: signedIn}
-	stream        = Door{Roles: participants, Long: true}
+	stream        = Door{Roles: participants, Long: true, Hint: participant.Hint}
+	redrives      = Door{Roles: admins, Hint: "dead letters are redriven by admins; a participant asks for a replay of its own events"}
 	order         = Door{Roles: signedIn, Long: true}
 	schemaReader  = Door{Roles: slices.Concat(signedIn, []schemas.Role{schemas.RoleHub}), Open: true, Own: true}
 	schemaChanger = Door{Roles: slices.Concat(admins, []schemas.Role{schemas.RoleHub}), Open: true, Own: true}
@@ -68,7 +71,7 @@ var doors = map[string]Door{
 	// router
 	"GET /v1/deliveries":                     anyone,
 	"GET /v1/deliveries/{place}/{recipient}": anyone,
-	"POST /v1/redrives":                      admin,
+	"POST /v1/redrives":                      redrives,
 	"POST /v1/replays":                       order,
 	// courier
 	"GET /v1/mailbox":      stream,
@@ -159,6 +162,18 @@ var doors = map[string]Door{
 	"POST /compatibility/subjects/{subject}/versions/{version}": schemaReader,
 }
 
+// forbidden is ErrForbidden with what to do.
+type forbidden struct{ hint string }
+
+func (e *forbidden) Error() string {
+	if e.hint == "" {
+		return ErrForbidden.Error()
+	}
+	return e.hint
+}
+
+func (e *forbidden) Is(target error) bool { return target == ErrForbidden }
+
 // Doors is the table, by the patterns under which the doors are registered.
 func Doors() map[string]Door { return maps.Clone(doors) }
 
@@ -180,7 +195,7 @@ func (a *Auth) Admit(r *http.Request, pattern string) (Principal, error) {
 		return Principal{}, err
 	}
 	if !door.Lets(p.Role, a.cfg.Development) {
-		return Principal{}, ErrForbidden
+		return Principal{}, &forbidden{door.Hint}
 	}
 	return p, nil
 }

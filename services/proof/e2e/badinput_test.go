@@ -185,7 +185,7 @@ func TestBadInputAtTheHTTPDoor(t *testing.T) {
 	}{
 		"nobody says who it is":             {b.structured("", b.referral()), 401, "not_signed_in", "Authorization"},
 		"the token is nobody's":             {b.structured("nobody", b.referral()), 401, "not_signed_in", "token"},
-		"an admin hands in":                 {b.structured("admin", b.referral()), 403, "not_your_participant", "source"},
+		"an admin hands in":                 {b.structured("admin", b.referral()), 403, "forbidden", "an admin has none"},
 		"the content type is unknown":       {letter{"cnaf", []string{"Content-Type", "text/plain"}, []byte("hello")}, 415, "unsupported_media_type", structured},
 		"the body is empty":                 {text("cnaf", ""), 400, "malformed", ""},
 		"the body is no JSON":               {text("cnaf", "hello"), 400, "malformed", "JSON"},
