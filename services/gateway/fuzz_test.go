@@ -16,6 +16,7 @@ import (
 	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/registry"
+	"github.com/relais-fr/relais/services/internal/uses"
 )
 
 // testJudge is a judge without a broker.
@@ -24,7 +25,10 @@ func testJudge(t testing.TB) (*judge, auth.Principal) {
 	view := testView(t)
 	office, _ := view.Participant("fs-1")
 	source := registry.New("http://registry.invalid", &http.Client{Transport: &schemaRegistry{}})
-	return &judge{directory: view, codec: schemas.NewCodec(source), schemaURL: "http://registry.invalid/schemas/ids/", log: slog.New(slog.DiscardHandler)}, auth.Of(office)
+	return &judge{
+		directory: view, codec: schemas.NewCodec(source), schemaURL: "http://registry.invalid/schemas/ids/",
+		log: slog.New(slog.DiscardHandler), uses: uses.New(),
+	}, auth.Of(office)
 }
 
 // hold judges an event that was read and holds the ruling against what the ledger

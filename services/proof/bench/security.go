@@ -90,7 +90,7 @@ const (
 	guardedCallers = 64
 )
 
-func (b *bench) guardedEvents() int { return min(b.Records, 5000) }
+func (b *bench) guardedEvents() int { return min(b.Records/10, 5000) }
 
 func (b *bench) openGuarded(ctx context.Context, place int, secure bool) (*guarded, error) {
 	at := func(n int) string { return "127.0.0.1:" + strconv.Itoa(b.Port+guardedPort+10*place+n) }
