@@ -19,6 +19,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/relais-fr/relais/services/proof/ports"
 )
 
 // Options are what a run of the bench is made from.
@@ -45,7 +47,8 @@ type Options struct {
 	Copies, Lines int
 	// Events are what a rebuild reads.
 	Events int
-	// Brokers is 1 or 3, Port the first port that may be taken.
+	// Brokers is 1 or 3; Port the first of 500 ports that are taken, 0 for any that
+	// are free.
 	Brokers, Port int
 	// Folder keeps data and logs while the bench runs; Root is the project's.
 	Folder, Root string
@@ -61,7 +64,7 @@ func defaults() Options {
 		Records: 300_000, HopRate: 2000, HopTime: 20 * time.Second,
 		DoorTime: 10 * time.Second, DoorConns: 256,
 		RoadRate: 200, RoadTime: 30 * time.Second,
-		Copies: 10, Events: 1_000_000, Brokers: 3, Port: 21000, Root: ".",
+		Copies: 10, Events: 1_000_000, Brokers: 3, Root: ".",
 	}
 }
 
@@ -92,7 +95,7 @@ func (o *Options) flags(fs *flag.FlagSet) {
 
 func (o *Options) sharedFlags(fs *flag.FlagSet) {
 	fs.IntVar(&o.Brokers, "brokers", o.Brokers, "brokers of the real cluster, 1 or 3")
-	fs.IntVar(&o.Port, "port", o.Port, "first port that may be taken")
+	fs.IntVar(&o.Port, "port", o.Port, "the first of five hundred ports; 0 looks for free ones")
 	fs.StringVar(&o.Folder, "folder", o.Folder, "`folder` for data and logs; a new one under the system's for temporary files by default, removed at the end")
 	fs.StringVar(&o.Root, "root", o.Root, "the project's `folder`")
 	fs.StringVar(&o.Profile, "profile", o.Profile, "`folder` for processor profiles of our own processes")
@@ -167,8 +170,8 @@ func (o *Options) validate(rest []string) error {
 		return fmt.Errorf("--engines %q: embedded, real or both", o.Engines)
 	case o.Brokers != 1 && o.Brokers != 3:
 		return fmt.Errorf("--brokers %d: 1 or 3", o.Brokers)
-	case o.Port < 1024 || o.Port > 60000:
-		return fmt.Errorf("--port %d: 1024 to 60000", o.Port)
+	case o.Port != 0 && (o.Port < 1024 || o.Port > 60000):
+		return fmt.Errorf("--port %d: 1024 to 60000, or 0", o.Port)
 	case min(o.Rounds, o.Records, o.HopRate, o.DoorConns, o.RoadRate, o.Copies, o.Events) < 1 || min(o.HopTime, o.DoorTime, o.RoadTime) <= 0:
 		return errors.New("sizes, rates and times are above 0")
 	}
@@ -193,6 +196,14 @@ func Run(ctx context.Context, o Options, problems io.Writer) (string, error) {
 		return "", err
 	}
 	defer b.close()
+	if b.Port == 0 {
+		first, release, err := ports.Take(ctx, portBlocks)
+		if err != nil {
+			return "", err
+		}
+		defer release()
+		b.Port = first
+	}
 	b.table.begin(b)
 	var failed []error
 	for _, row := range rows {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -28,7 +27,7 @@ func TestMain(m *testing.M) {
 func TestQuickBenchOnEmbeddedEnginesTellsARowOfEach(t *testing.T) {
 	o := defaults()
 	o.quick()
-	o.Engines, o.Root, o.Folder, o.Port = embedded, "../../..", t.TempDir(), 30000+rand.IntN(200)*100
+	o.Engines, o.Root, o.Folder = embedded, "../../..", t.TempDir()
 	var progress bytes.Buffer
 	table, err := Run(t.Context(), o, &progress)
 	if err != nil {

@@ -38,8 +38,9 @@ type cluster struct {
 }
 
 // Places of ports after the first: brokers, their controllers 100 above, Redis, and
-// our services.
+// our services; hubs above them.
 const (
+	portBlocks  = 5
 	redisPort   = 200
 	servicePort = 300
 )

@@ -10,8 +10,6 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,6 +19,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/relais-fr/relais/services/proof/ports"
 )
 
 // Config is what a Cluster is made from.
@@ -53,6 +53,8 @@ type Cluster struct {
 	sites  map[string]*Site
 	others []*Process
 	disks  []string
+	// release gives the ports back, where we looked for them.
+	release func()
 }
 
 // New makes a cluster in which nothing runs yet.
@@ -63,7 +65,7 @@ func New(ctx context.Context, cfg Config) (*Cluster, error) {
 	}
 	if cfg.Port == 0 {
 		var err error
-		if c.cfg.Port, err = freePorts(ctx); err != nil {
+		if c.cfg.Port, c.release, err = ports.Take(ctx, 1); err != nil {
 			return nil, err
 		}
 	}
@@ -106,37 +108,14 @@ func (c *Cluster) Close() error {
 	if c.Network != nil {
 		c.Network.close()
 	}
+	if c.release != nil {
+		c.release()
+	}
 	var problems []error
 	for _, dir := range c.disks {
 		problems = append(problems, unmount(dir))
 	}
 	return errors.Join(problems...)
-}
-
-// ports is how many a cluster takes.
-const ports = 100
-
-// freePorts finds as many ports in a row that nobody listens on, below those that
-// the system gives to whoever connects.
-func freePorts(ctx context.Context) (first int, err error) {
-	for range 50 {
-		first = 10_000 + ports*rand.IntN(200)
-		if err = allFree(ctx, first); err == nil {
-			return first, nil
-		}
-	}
-	return 0, fmt.Errorf("no %d free ports in a row: give the first with --port: %w", ports, err)
-}
-
-func allFree(ctx context.Context, first int) error {
-	for port := first; port < first+ports; port++ {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			return err
-		}
-		_ = l.Close()
-	}
-	return nil
 }
 
 // Site is the place of a process, made when it is first asked for.
