@@ -338,6 +338,23 @@ func TestFollowAsksAgainWhenThePositionIsGone(t *testing.T) {
 	})
 }
 
+func TestFollowTellsAtOnceThatThereIsNothingToRead(t *testing.T) {
+	bubble(t, func(t *testing.T, _ *enginetest.Kafka, b *broker.Broker) {
+		topic := makeTopic(t, b, "directory", 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		started := time.Now()
+		var got []broker.Batch
+		err := b.Follow(ctx, topic, func(_ int, r broker.Range) int64 { return r.Next }, func(_ context.Context, batch broker.Batch) error {
+			got = append(got, batch)
+			cancel()
+			return nil
+		})
+		if diff := cmp.Diff([]broker.Batch{{Topic: topic}}, got); diff != "" || err != nil || time.Since(started) > 10*time.Millisecond {
+			t.Errorf("told, %v, after %v (-want +got):\n%s", err, time.Since(started), diff)
+		}
+	})
+}
+
 // The embedded broker stores what a batch claims without looking into it; the
 // library's own reader would end the process on this one.
 func TestABatchThatClaimsTwoBillionRecordsIsPassedOn(t *testing.T) {

@@ -12,7 +12,8 @@ import (
 // what the partition holds; it is asked again, after a warning in the log, when
 // the position is no longer there. handle is called for each batch of a
 // partition in order, for empty ones too, and at the same time for different
-// partitions.
+// partitions; at once where there is nothing to read yet, so that nobody waits
+// for a long poll's end to learn it.
 func (b *Broker) Follow(ctx context.Context, topic string, from func(partition int, r Range) int64, handle func(ctx context.Context, batch Batch) error) error {
 	n, err := b.Partitions(ctx, topic)
 	if err != nil {
@@ -36,8 +37,14 @@ func (b *Broker) followOne(ctx context.Context, topic string, partition int, fro
 			if err != nil {
 				return fmt.Errorf("follow %s: %w", cursor.tp, err)
 			}
-			cursor.SeekTo(from(partition, r))
+			at := from(partition, r)
+			cursor.SeekTo(at)
 			placed = true
+			if at == r.Next {
+				if err := handle(ctx, Batch{Topic: topic, Partition: partition, Start: at, Next: at, End: r.Next}); err != nil {
+					return err
+				}
+			}
 		}
 		batch, err := cursor.Fetch(ctx)
 		if errors.Is(err, ErrOutOfRange) {
