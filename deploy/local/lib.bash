@@ -57,8 +57,10 @@ answers() {
 }
 
 # born PID: when the process began, which tells it from a later one with its number.
+# One that has ended is none, though its parent has not taken notice (in a container
+# there may be nobody who does).
 born() {
-  LC_ALL=C ps -o lstart= -p "$1" 2>/dev/null
+  LC_ALL=C ps -o stat= -o lstart= -p "$1" 2>/dev/null | sed -n '/^ *Z/!s/^ *[^ ]* *//p'
 }
 
 # runs NAME: whether the process that was started under the name still runs.
