@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/enginetest"
 )
 
 // engineProcess names the data folder in a child process of this test.
@@ -63,7 +64,7 @@ func startProcess(t *testing.T, dir, addr string) (string, func()) {
 func TestNothingAcknowledgedIsLostInAKill(t *testing.T) {
 	const topic = "relais.submitted"
 	dir := filepath.Join(t.TempDir(), "data")
-	addr, kill := startProcess(t, dir, "127.0.0.1:0")
+	addr, kill := startProcess(t, dir, enginetest.Address(t))
 	b, err := broker.New(broker.Config{Brokers: []string{addr}, DrainTimeout: time.Second})
 	must(t, err)
 	defer func() { _ = b.Close() }()

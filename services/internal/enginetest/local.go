@@ -136,18 +136,10 @@ func NewRedisServer(t testing.TB) *RedisServer {
 	r := &RedisServer{t: t, data: t.TempDir()}
 	r.Dir = filepath.Join(r.data, "redis")
 	t.Cleanup(r.Stop)
-	// Another process may take the port between our asking for a free one and the
-	// server's start.
-	var err error
-	for range 5 {
-		port := freePort(t)
-		r.Addr = fmt.Sprintf("127.0.0.1:%d", port)
-		if _, err = script(Root(t), "redis", "start", "--port", strconv.Itoa(port), "--data", r.data); err == nil {
-			return r
-		}
-	}
-	t.Fatal(err)
-	return nil
+	r.Addr = Address(t)
+	_, port, _ := net.SplitHostPort(r.Addr)
+	Script(t, "redis", "start", "--port", port, "--data", r.data)
+	return r
 }
 
 // Start starts the server again, with what it kept.
@@ -158,13 +150,3 @@ func (r *RedisServer) Stop() { Script(r.t, "redis", "stop", "--data", r.data) }
 
 // Kill ends the server as a crash would.
 func (r *RedisServer) Kill() { Script(r.t, "redis", "kill", "--data", r.data) }
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}

@@ -20,7 +20,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/relais-fr/relais/services/proof/ports"
+	"github.com/relais-fr/relais/services/internal/ports"
 )
 
 // Options are what a run of the bench is made from.

@@ -20,7 +20,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/relais-fr/relais/services/proof/ports"
+	"github.com/relais-fr/relais/services/internal/ports"
 )
 
 // Config is what a Cluster is made from.

@@ -1,5 +1,5 @@
-// Package ports finds ports for trials whose processes are told where to listen, and
-// come back to the same place when they were killed.
+// Package ports finds ports for trials and tests whose processes are told where to
+// listen, and come back to the same place when they were killed.
 package ports
 
 import (
