@@ -35,6 +35,7 @@ func smallDisk(t *testing.T, size int) string {
 // acknowledged is there, at its offset: without a restart, after a restart, and
 // in a copy of the folder made while the hub ran, which is what a kill leaves.
 func TestNothingAcknowledgedIsLostOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	disk := smallDisk(t, 24<<20)
 	data := filepath.Join(disk, "data")
 	small := func(c *EmbeddedConfig) { c.DataDir, c.LeastFree = data, 1<<20 }

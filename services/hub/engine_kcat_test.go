@@ -15,7 +15,7 @@ import (
 func kcat(t *testing.T, e *Embedded, input string, args ...string) string {
 	t.Helper()
 	path := enginetest.Program(t, "kcat")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, append([]string{"-q", "-b", e.KafkaAddr()}, args...)...)
 	cmd.Stdin = strings.NewReader(input)
@@ -27,6 +27,7 @@ func kcat(t *testing.T, e *Embedded, input string, args ...string) string {
 }
 
 func TestKcatWritesAndReads(t *testing.T) {
+	t.Parallel()
 	e := startEmbedded(t, inFolder(t.TempDir()))
 	b := clientOf(t, e, nil)
 	topic := "relais.from.cnaf"

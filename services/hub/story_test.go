@@ -39,6 +39,7 @@ func TestStories(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".story"), func(t *testing.T) {
+			t.Parallel()
 			want, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -59,7 +60,8 @@ func TestStories(t *testing.T) {
 }
 
 func play(t *testing.T, text string) string {
-	town := newTown(t)
+	// It starts with the first that happens: what a story waits before costs nothing.
+	town := emptyTown(t)
 	defer func() { town.stop() }()
 	var told strings.Builder
 	for line := range strings.Lines(text) {
@@ -94,7 +96,7 @@ func newTown(t *testing.T) *town {
 
 // emptyTown is a town whose hub does not run yet.
 func emptyTown(t *testing.T) *town {
-	town := &town{t: t, network: new(kfake.VirtualNetwork), cursors: map[string]string{}, data: filepath.Join(t.TempDir(), "data")}
+	town := &town{t: t, network: new(kfake.VirtualNetwork), cursors: map[string]string{}, data: filepath.Join(t.TempDir(), "data"), stop: func() {}}
 	town.client = &http.Client{Transport: &http.Transport{DialContext: town.network.DialContext, DisableKeepAlives: true}}
 	return town
 }
@@ -144,14 +146,18 @@ func (w *town) start() {
 
 // do does one line and tells what came of it.
 func (w *town) do(words []string) string {
-	switch {
-	case words[0] == "wait":
+	if words[0] == "wait" {
 		d, err := time.ParseDuration(words[1])
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		<-time.After(d)
 		return ""
+	}
+	if w.broker == nil {
+		w.start()
+	}
+	switch {
 	case words[0] == "set":
 		w.set(words[1], strings.Join(words[2:], " "))
 		return ""

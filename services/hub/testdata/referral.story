@@ -1,6 +1,8 @@
 # An operator refers a person to an office. The office answers, asks, and is
 # answered; everybody sees what concerns them, once, in order.
+# It begins at five to one: what there is by the hour comes soon.
 
+> wait 55m
 > cnaf writes e1 ReferralMade about d1 {"from":"cnaf","to":"demo-1","service":"logement/demande-d-une-allocation-logement-apl-als-alf","reference":"7K3F-92QD"}
 > demo-1 reads
 0000000001 ReferralMade about d1
@@ -71,7 +73,7 @@ fact 0000000007
 fact 0000000008
 > cnaf posts e4 ReferralClosed about d1 {"useful":"yes"}
 fact 0000000009
-> wait 1h
+> wait 6m
 > demo-1 posts r8 ReferralReopened about d1 {"reason":"new_information"}
 fact 0000000010
 > cnaf reads

@@ -7,7 +7,7 @@ fact 0000000001
 fact 0000000002
 > msa posts m1 ReferralMade about d2 {"from":"msa","to":"demo-1","service":"social-famille/demande-ou-actualisation-du-rsa","reference":"4H7P-XM3C"}
 fact 0000000001
-> wait 30m
+> wait 5m
 > demo-1 posts r2 ReferralAccepted about d1
 fact 0000000003
 > cnaf posts e2 ReferralAccepted about d1
@@ -44,9 +44,9 @@ SubmissionRefused about d1 of e2: transition_not_allowed (replayed)
 0000000001 ReferralMade about d2
 0000000003 ReferralAccepted about d1
 0000000004 ReferralStarted about d1
-> demo-1 replays {"from":"2000-01-01T00:20:00Z"}
+> demo-1 replays {"from":"2000-01-01T00:03:00Z"}
 2 would be written again
-> demo-1 replays {"from":"2000-01-01T00:20:00Z","dry_run":false}
+> demo-1 replays {"from":"2000-01-01T00:03:00Z","dry_run":false}
 2 written again
 > demo-1 reads
 0000000003 ReferralAccepted about d1 (replayed)
