@@ -43,7 +43,7 @@ type message struct {
 }
 
 // devtoolsLimit is how long the browser may take for one command.
-const devtoolsLimit = 20 * time.Second
+const devtoolsLimit = time.Minute
 
 func startBrowser(path, dir string) (*browser, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -145,6 +145,7 @@ func createTopic(t *testing.T, c *kgo.Client, topic string, partitions int32) {
 // What hubctl said is testdata/deadletters.golden; -update writes it anew.
 func TestDeadLettersAtATerminal(t *testing.T) {
 	ofOneProcess(t)
+	t.Parallel()
 	h, err := startHub(t.TempDir()) // it says that deliveries are dead, as it should
 	if err != nil {
 		t.Fatal(err)

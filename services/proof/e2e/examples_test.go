@@ -72,6 +72,7 @@ func installed(t *testing.T, tool, path string) {
 // referrals come, what was sent goes out once more, and one referral is refused. In the
 // end it has everything once, and has answered it once.
 func TestExamplesDoWhatTheirReadmesSay(t *testing.T) {
+	t.Parallel()
 	for _, x := range examples {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()

@@ -20,9 +20,10 @@ import (
 
 const (
 	// readyLimit is how long a hub may take from its start to `ready`.
-	readyLimit = 30 * time.Second
-	// endLimit is how long it may take from SIGTERM to its end.
-	endLimit = 8 * time.Second
+	readyLimit = time.Minute
+	// endLimit is how long it may take from SIGTERM to its end: less than those who
+	// wait at its doors would stay.
+	endLimit = 20 * time.Second
 )
 
 // hub is a running process of cmd/hub.
@@ -220,7 +221,7 @@ func (a answer) told() (t told) {
 }
 
 // httpClient goes by no proxy, whatever the environment says: all is on loopback.
-var httpClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}, Timeout: 30 * time.Second}
+var httpClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}, Timeout: time.Minute}
 
 // call sends a request with a participant's development token; who "" has none.
 func (h *hub) call(ctx context.Context, method, path, who string, body io.Reader, headers ...string) (answer, error) {
@@ -243,10 +244,10 @@ func (h *hub) call(ctx context.Context, method, path, who string, body io.Reader
 	return answer{response.StatusCode, response.Header, got}, err
 }
 
-// hand hands an event in and waits for its outcome, up to 10 seconds.
+// hand hands an event in and waits for its outcome, up to 20 seconds.
 func (h *hub) hand(t *testing.T, who string, e event) answer {
 	t.Helper()
-	a, err := h.call(t.Context(), http.MethodPost, "/v1/events", who, bytes.NewReader(e.json(t)), "Content-Type", structured, "Prefer", "wait=10")
+	a, err := h.call(t.Context(), http.MethodPost, "/v1/events", who, bytes.NewReader(e.json(t)), "Content-Type", structured, "Prefer", "wait=20")
 	if err != nil {
 		t.Fatal(err)
 	}

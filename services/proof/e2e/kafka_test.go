@@ -12,7 +12,7 @@ import (
 )
 
 // kafkaLimit is how long reading or writing a topic may take.
-const kafkaLimit = 30 * time.Second
+const kafkaLimit = time.Minute
 
 // kafkaClient is a client of the hub's Kafka door: franz-go, as the hub itself
 // uses another.

@@ -281,16 +281,23 @@ func (h *hub) waitJudged(t *testing.T) {
 	limit := time.After(kafkaLimit)
 	for before := ""; ; {
 		var ends []string
-		count := map[string]int{}
+		count, ids := map[string]int{}, map[string]map[string]bool{}
 		for _, topic := range []string{"relais.from.cnaf", "relais.submitted", "relais.recorded", "relais.to.cnaf"} {
+			ids[topic] = map[string]bool{}
 			for p, records := range h.records(t, topic) {
 				count[topic] += len(records)
 				ends = append(ends, fmt.Sprint(topic, p, len(records)))
+				for _, r := range records {
+					if header(r, "ce_type") != schemas.TypeSubmissionRepeated {
+						ids[topic][idOf(r)] = true
+					}
+				}
 			}
 		}
 		slices.Sort(ends)
 		now := strings.Join(ends, " ")
-		if now == before && count["relais.recorded"] >= count["relais.submitted"] {
+		taken, gone := within(ids["relais.from.cnaf"], ids["relais.submitted"]), within(ids["relais.recorded"], ids["relais.to.cnaf"])
+		if now == before && taken && gone && count["relais.recorded"] >= count["relais.submitted"] {
 			return
 		}
 		before = now
@@ -300,6 +307,16 @@ func (h *hub) waitJudged(t *testing.T) {
 			t.Fatalf("the hub has not come to rest in %v: %v", kafkaLimit, count)
 		}
 	}
+}
+
+// within says whether all of the one are among the other.
+func within(one, other map[string]bool) bool {
+	for id := range one {
+		if !other[id] {
+			return false
+		}
+	}
+	return true
 }
 
 // once keeps the outcomes whose number is above all before, as every reader has
@@ -373,18 +390,37 @@ func checkPages(t *testing.T, h *hub, b *book, facts map[string]*kgo.Record) {
 	for _, fact := range facts {
 		events[header(fact, "ce_subject")]++
 	}
+	limit := time.After(kafkaLimit)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
 	for _, e := range b.entries {
 		if e.reference == "" {
 			continue
 		}
-		a, err := h.call(t.Context(), http.MethodGet, "/offices/"+e.office+"/cases/"+e.event.subject(), "", nil)
-		if err != nil || a.status != http.StatusOK || !bytes.Contains(a.body, []byte(e.reference)) {
-			t.Errorf("the page of a case is answered with %d (%v)", a.status, err)
-			continue
-		}
-		timeline := string(a.body[bytes.Index(a.body, []byte(`class="timeline"`)):])
-		if got := strings.Count(timeline[:strings.Index(timeline, "</ol>")], "<li"); got != events[e.event.subject()] {
-			t.Errorf("a page has %d events of %d", got, events[e.event.subject()])
+		// The page follows the log, a moment behind it.
+		for a, shown := h.timeline(t, e); shown != events[e.event.subject()]; a, shown = h.timeline(t, e) {
+			select {
+			case <-tick.C:
+				continue
+			case <-limit:
+			}
+			t.Fatalf("the page of a case has %d events of %d; it is answered with %d: %s", shown, events[e.event.subject()], a.status, a.body)
 		}
 	}
+}
+
+// timeline opens the page of a referral's case and counts its events, none where the
+// referral is not there.
+func (h *hub) timeline(t *testing.T, e *entry) (a answer, events int) {
+	t.Helper()
+	a, err := h.call(t.Context(), http.MethodGet, "/offices/"+e.office+"/cases/"+e.event.subject(), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, timeline, found := strings.Cut(string(a.body), `class="timeline"`)
+	if !found || a.status != http.StatusOK || !bytes.Contains(a.body, []byte(e.reference)) {
+		return a, 0
+	}
+	list, _, _ := strings.Cut(timeline, "</ol>")
+	return a, strings.Count(list, "<li")
 }

@@ -25,7 +25,7 @@ type sighting struct {
 }
 
 // pageLimit is how long a page may take to become what it should.
-const pageLimit = 15 * time.Second
+const pageLimit = time.Minute
 
 // open opens a window on an address; settings are further commands before it
 // loads.
