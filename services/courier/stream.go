@@ -13,6 +13,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/auth"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -130,15 +131,6 @@ type stream struct {
 // again is how long a stream waits that could not read, or not be woken.
 const again = time.Second
 
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(again):
-		return nil
-	}
-}
-
 // run writes what comes until the reader is gone or cannot be served any more. A
 // log or a registry that does not answer now is waited for.
 func (s *stream) run(ctx context.Context, p page) {
@@ -160,7 +152,7 @@ func (s *stream) run(ctx context.Context, p page) {
 		s.ask.from = p.cursor
 		p, busy, err = s.courier.lookOrWait(ctx, s.ask)
 		if errors.Is(err, errSlow) || errors.Is(err, errRegistry) || busy {
-			p, err = page{cursor: s.ask.from}, pause(ctx)
+			p, err = page{cursor: s.ask.from}, pause.For(ctx, again)
 		}
 	}
 	stalled := errors.Is(err, os.ErrDeadlineExceeded)

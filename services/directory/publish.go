@@ -8,6 +8,7 @@ import (
 
 	"github.com/relais-fr/relais/services/internal/broker"
 	dir "github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/pause"
 )
 
 // publisher writes records to the directory's topic, in order, and returns when
@@ -39,7 +40,7 @@ func (t *topic) publish(ctx context.Context, records []dir.Record) error {
 		offset, n, err := t.write(ctx, records[done:min(done+window, len(records))])
 		done, last = done+n, max(last, offset)
 		if errors.Is(err, broker.ErrBufferFull) {
-			err = pause(ctx, bufferPause)
+			err = pause.For(ctx, bufferPause)
 		}
 		if err != nil {
 			return fmt.Errorf("after %d of %d records: %w", done, len(records), err)
@@ -66,15 +67,4 @@ func (t *topic) write(ctx context.Context, records []dir.Record) (last int64, n 
 		last, n = offset, n+1
 	}
 	return last, n, nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
 	dir "github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/problem"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
@@ -216,7 +217,7 @@ func (a *Activation) Run(ctx context.Context) error {
 				break
 			}
 		}
-		_ = pause(ctx, activateEvery)
+		_ = pause.For(ctx, activateEvery)
 	}
 	<-ctx.Done()
 	return nil

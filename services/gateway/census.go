@@ -10,6 +10,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -54,7 +55,7 @@ func (c *census) run(ctx context.Context) error {
 			continue
 		}
 		c.log.Warn("the quarantine cannot be counted", telemetry.KeyTopic, c.topic, telemetry.KeyError, err)
-		if err := pause(ctx, censusPause); err != nil {
+		if err := pause.For(ctx, censusPause); err != nil {
 			return nil
 		}
 	}

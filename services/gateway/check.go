@@ -9,6 +9,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/pause"
 )
 
 // finding is something at odds that keeps the doors shut until people mend it.
@@ -131,7 +132,7 @@ func (g *Gateway) sameSubmission(ctx context.Context, submission, outcome *broke
 		case errors.As(err, &refusal):
 			return false, nil
 		}
-		if err := pause(ctx, registryPause); err != nil {
+		if err := pause.For(ctx, registryPause); err != nil {
 			return false, err
 		}
 	}

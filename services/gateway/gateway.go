@@ -26,6 +26,7 @@ import (
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/contract"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/uses"
 )
 
@@ -172,7 +173,7 @@ func (g *Gateway) openDoors(ctx context.Context) error {
 			g.log.Error("the doors stay shut", "why", said)
 			g.close(said)
 		}
-		if err := pause(ctx, recheckEvery); err != nil {
+		if err := pause.For(ctx, recheckEvery); err != nil {
 			return err
 		}
 	}

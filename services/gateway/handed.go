@@ -9,6 +9,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -54,7 +55,7 @@ func (g *Gateway) rule(ctx context.Context, by auth.Principal, rec *broker.Recor
 			g.log.Warn("records wait to be judged", telemetry.KeyTopic, rec.Topic, telemetry.KeyPartition, rec.Partition,
 				telemetry.KeyOffset, rec.Offset, telemetry.KeyError, err)
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return nil, err
 		}
 	}
@@ -142,7 +143,7 @@ func (h *handed) settle(ctx context.Context) error {
 			}
 		default:
 			h.g.log.Error("the broker does not take submissions", telemetry.KeyTopic, h.out.Topic, telemetry.KeyError, err)
-			if err := pause(ctx, wait); err != nil {
+			if err := pause.For(ctx, wait); err != nil {
 				return err
 			}
 			again, err := h.g.rule(ctx, h.by, h.origin)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -204,7 +205,7 @@ func (o *outcomes) read(ctx context.Context, rec *broker.Record) (outcome, error
 		if err == nil || errors.As(err, &refusal) || errors.Is(err, errNoPlace) {
 			return out, err
 		}
-		if err := pause(ctx, registryPause); err != nil {
+		if err := pause.For(ctx, registryPause); err != nil {
 			return outcome{}, err
 		}
 	}

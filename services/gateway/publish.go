@@ -7,6 +7,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 )
 
 // record is the event as it goes to `relais.submitted`: on the partition of its
@@ -38,7 +39,7 @@ func (g *Gateway) enqueueWhenRoom(ctx context.Context, rec broker.Record) (*brok
 		if !isBufferFull(ctx, ack) {
 			return ack, nil
 		}
-		if err := pause(ctx, roomPause); err != nil {
+		if err := pause.For(ctx, roomPause); err != nil {
 			return nil, err
 		}
 	}
@@ -52,18 +53,6 @@ func isBufferFull(ctx context.Context, ack *broker.Ack) bool {
 		return errors.Is(err, broker.ErrBufferFull)
 	default:
 		return false
-	}
-}
-
-// pause waits for d; the error is ctx's.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
 	}
 }
 

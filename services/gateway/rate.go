@@ -9,6 +9,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/pause"
 )
 
 // allowance is how many events a participant may hand in: so many a second, and
@@ -120,7 +121,7 @@ func (l *limiter) pace(ctx context.Context, by auth.Principal, n int) error {
 		if wait == 0 {
 			return nil
 		}
-		if err := pause(ctx, max(wait, time.Millisecond)); err != nil {
+		if err := pause.For(ctx, max(wait, time.Millisecond)); err != nil {
 			return err
 		}
 	}

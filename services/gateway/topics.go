@@ -13,6 +13,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -33,7 +34,7 @@ func (d *topicDoor) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		topics := d.existing(ctx)
 		if len(topics) == 0 {
-			_ = pause(ctx, lookEvery)
+			_ = pause.For(ctx, lookEvery)
 			continue
 		}
 		if err := d.consume(ctx, topics); err != nil {
@@ -201,7 +202,7 @@ func (d *topicDoor) earliest(ctx context.Context, claim *broker.Claim) (int64, e
 // waitOpen waits while the doors are shut: what stands on a topic can wait.
 func (d *topicDoor) waitOpen(ctx context.Context) error {
 	for d.closed() != "" {
-		if err := pause(ctx, time.Second); err != nil {
+		if err := pause.For(ctx, time.Second); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -33,7 +34,7 @@ const logAway = "The log does not answer at present; try again in a moment."
 func (g *Gateway) watchLog(ctx context.Context) {
 	answered, away := time.Now(), false
 	written := g.allWritten()
-	for p := 0; pause(ctx, lookAtLogEvery) == nil; p = (p + 1) % g.partitions {
+	for p := 0; pause.For(ctx, lookAtLogEvery) == nil; p = (p + 1) % g.partitions {
 		limit, cancel := context.WithTimeout(ctx, logLimit)
 		err := g.lookAt(limit, p)
 		cancel()
@@ -136,7 +137,7 @@ func (g *Gateway) isCut(partition int, err error) bool {
 // waitWhole waits while the record's partition is cut off.
 func (g *Gateway) waitWhole(ctx context.Context, rec *broker.Record) error {
 	for rec.Topic == g.submitted && g.cutSentence(rec.Partition) != "" {
-		if err := pause(ctx, lookAtLogEvery); err != nil {
+		if err := pause.For(ctx, lookAtLogEvery); err != nil {
 			return err
 		}
 	}

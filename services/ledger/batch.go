@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"time"
 
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/store"
@@ -123,16 +122,5 @@ func (o *owner) recordAt(ctx context.Context, topic string, offset int64) (broke
 		if len(batch.Records) > 0 {
 			return batch.Records[0], nil
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }

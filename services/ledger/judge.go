@@ -8,6 +8,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -250,7 +251,7 @@ func (o *owner) produce(ctx context.Context, made []*outcome) error {
 			return o.refused(ctx, made[0], refused)
 		}
 		o.log.WarnContext(ctx, "outcomes are of unknown fate: repeated unchanged", telemetry.KeyCount, len(made), telemetry.KeyError, err)
-		if !sleep(ctx, wait) {
+		if pause.For(ctx, wait) != nil {
 			return ctx.Err()
 		}
 	}

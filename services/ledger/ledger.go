@@ -19,6 +19,7 @@ import (
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/store"
 )
 
@@ -84,7 +85,7 @@ func (l *Ledger) warmUp(ctx context.Context) error {
 			return nil
 		}
 		l.host.Log.WarnContext(ctx, "schema registry does not answer", "error", err)
-		if !sleep(ctx, time.Second) {
+		if pause.For(ctx, time.Second) != nil {
 			return nil
 		}
 	}

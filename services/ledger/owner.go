@@ -9,6 +9,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/store"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
@@ -113,7 +114,7 @@ func (o *owner) run(ctx context.Context) error {
 			// The store or the registry does not answer: the partition pauses, the
 			// doors stay open, and it goes on from what is stored.
 			o.log.WarnContext(ctx, "partition pauses", telemetry.KeyError, err)
-			if !sleep(ctx, time.Second) {
+			if pause.For(ctx, time.Second) != nil {
 				return nil
 			}
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/pause"
 )
 
 // Observatory is the service. It is safe for concurrent use.
@@ -126,7 +127,7 @@ func (o *Observatory) issue(ctx context.Context, _ *broker.Claim) error {
 	for {
 		at := time.Now().UTC().Truncate(o.interval)
 		o.issueAll(ctx, at)
-		if err := pause(ctx, time.Until(at.Add(o.interval+o.settle()))); err != nil {
+		if err := pause.For(ctx, time.Until(at.Add(o.interval+o.settle()))); err != nil {
 			return nil //nolint:nilerr // only ctx ends the pause
 		}
 	}
@@ -135,14 +136,3 @@ func (o *Observatory) issue(ctx context.Context, _ *broker.Claim) error {
 // settle is how long after the hour the account is drawn up, so that what was on
 // its way when it struck is in it.
 func (o *Observatory) settle() time.Duration { return min(5*time.Second, o.interval/10) }
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
-}

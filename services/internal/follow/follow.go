@@ -20,6 +20,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/store"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
@@ -83,7 +84,7 @@ func (p *Partition) Run(ctx context.Context) error {
 			}
 		}
 		p.Log.WarnContext(ctx, "partition pauses", telemetry.KeyError, err)
-		if !sleep(ctx, retryAfter) {
+		if pause.For(ctx, retryAfter) != nil {
 			return nil
 		}
 	}
@@ -243,16 +244,5 @@ func (p *Partition) tellLag(ctx context.Context) {
 	p.lagAt = time.Now()
 	if err := p.Claim.Commit(ctx, p.at.Next, ""); err != nil && ctx.Err() == nil {
 		p.Log.WarnContext(ctx, "group offset not committed", telemetry.KeyError, err)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }

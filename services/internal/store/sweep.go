@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/relais-fr/relais/services/internal/pause"
 )
 
 // One step of the sweeper, and the pause after it: a large generation goes
@@ -41,7 +43,7 @@ func (s *Store) Run(ctx context.Context) error {
 			s.log.Warn("sweep of old generations failed, it is tried again", slog.String("owner", at.owner),
 				slog.Int("partition", at.partition), slog.Any("error", err))
 			s.mayHaveRetired(at)
-			if !sleep(ctx, sweepRetry) {
+			if pause.For(ctx, sweepRetry) != nil {
 				return nil
 			}
 		case keys > 0:
@@ -120,27 +122,15 @@ func (s *Store) sweepGeneration(ctx context.Context, prefix string) (int, error)
 			}
 			keys, total = keys[n:], total+n
 			s.metrics.swept.Add(float64(n))
-			if !sleep(ctx, sweepPause) {
+			if pause.For(ctx, sweepPause) != nil {
 				return total, ctx.Err()
 			}
 		}
 		if cursor = next; cursor == 0 {
 			return total, nil
 		}
-		if !sleep(ctx, sweepPause) {
+		if pause.For(ctx, sweepPause) != nil {
 			return total, ctx.Err()
 		}
-	}
-}
-
-// sleep waits for d and says whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
