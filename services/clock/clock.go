@@ -15,7 +15,8 @@ package clock
 import (
 	"context"
 	"fmt"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services"
@@ -82,20 +83,9 @@ func (c *Clock) Run(ctx context.Context) error {
 	if c.pen.partitions, err = c.host.Broker.Partitions(ctx, c.pen.topic); err != nil {
 		return stopped(ctx, err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var (
-		wg    sync.WaitGroup
-		once  sync.Once
-		first error
-	)
+	group, working := errgroup.WithContext(ctx)
 	start := func(run func(context.Context) error) {
-		wg.Go(func() {
-			if err := run(ctx); err != nil && ctx.Err() == nil {
-				once.Do(func() { first = err })
-			}
-			cancel()
-		})
+		group.Go(func() error { return stopped(working, run(working)) })
 	}
 	start(c.keep)
 	start(func(ctx context.Context) error {
@@ -105,8 +95,7 @@ func (c *Clock) Run(ctx context.Context) error {
 		start(func(ctx context.Context) error { return c.probes.send(ctx, every, c.host.Log) })
 		start(func(ctx context.Context) error { return c.probes.watch(ctx, c.host.Broker) })
 	}
-	wg.Wait()
-	return first
+	return group.Wait()
 }
 
 // stopped is nil when ctx is what ended the work.

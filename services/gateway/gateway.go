@@ -22,6 +22,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
@@ -86,19 +88,14 @@ func (g *Gateway) Name() string { return "gateway" }
 // Run opens the doors once the directory is known and the logs agree, and hands
 // in what comes by topic, until ctx ends.
 func (g *Gateway) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var (
-		wg    sync.WaitGroup
-		once  sync.Once
-		first error
-	)
+	group, working := errgroup.WithContext(ctx)
 	start := func(run func(context.Context) error) {
-		wg.Go(func() {
-			if err := run(ctx); err != nil && ctx.Err() == nil {
-				once.Do(func() { first = err })
-				cancel()
+		group.Go(func() error {
+			err := run(working)
+			if working.Err() != nil {
+				return nil
 			}
+			return err
 		})
 	}
 	start(g.outcomes.run)
@@ -114,9 +111,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		defer stop()
 		return (&topicDoor{g}).run(ctx)
 	})
-	wg.Wait()
+	err := group.Wait()
 	g.close("The gateway is stopping; try again in a moment.")
-	return first
+	return err
 }
 
 // close shuts the doors, and says why.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
 )
 
 // The timing of consumer groups. A second member has its partitions well within
@@ -187,28 +188,28 @@ func (m *member) serve(ctx, genCtx context.Context, next *kafka.Generation) erro
 		return err
 	}
 	m.b.log.Info("partitions assigned", "group", m.group, "generation", next.ID, "count", len(claims))
-	handlers := newErrorGroup(ctx)
+	handlers, handling := errgroup.WithContext(ctx)
 	for _, claim := range claims {
-		handlers.start(func(ctx context.Context) error {
-			err := m.handle(ctx, claim)
-			if ctx.Err() != nil || errors.Is(err, ErrGenerationOver) {
+		handlers.Go(func() error {
+			err := m.handle(handling, claim)
+			if handling.Err() != nil || errors.Is(err, ErrGenerationOver) {
 				return nil
 			}
 			return err
 		})
 	}
-	return m.await(handlers, gen, claims) //nolint:contextcheck // commits outlive the generation's context
+	return m.await(handling.Done(), handlers, gen, claims) //nolint:contextcheck // commits outlive the generation's context
 }
 
-// await commits for the handlers, and watches them, until the last of them has
-// returned.
-func (m *member) await(handlers *errorGroup, gen *generation, claims []*Claim) error {
+// await commits for the handlers, and watches them, until their work is over and the
+// last of them has returned.
+func (m *member) await(over <-chan struct{}, handlers *errgroup.Group, gen *generation, claims []*Claim) error {
 	ctx, stop := context.WithCancel(m.b.ctx)
 	var helpers sync.WaitGroup
 	helpers.Go(func() { gen.commitLoop(ctx) })
 	helpers.Go(func() { m.watchLag(ctx, claims) })
-	<-handlers.ctx.Done()
-	err := handlers.wait()
+	<-over
+	err := handlers.Wait()
 	stop()
 	helpers.Wait()
 	gen.end()

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Follow reads all partitions of a topic without a group, each from where from
@@ -19,13 +20,11 @@ func (b *Broker) Follow(ctx context.Context, topic string, from func(partition i
 	if err != nil {
 		return ended(ctx, err)
 	}
-	group := newErrorGroup(ctx)
+	group, following := errgroup.WithContext(ctx)
 	for p := range n {
-		group.start(func(ctx context.Context) error {
-			return b.followOne(ctx, topic, p, from, handle)
-		})
+		group.Go(func() error { return b.followOne(following, topic, p, from, handle) })
 	}
-	return ended(ctx, group.wait())
+	return ended(ctx, group.Wait())
 }
 
 func (b *Broker) followOne(ctx context.Context, topic string, partition int, from func(partition int, r Range) int64, handle func(ctx context.Context, batch Batch) error) error {
@@ -67,38 +66,4 @@ func ended(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
-}
-
-// errorGroup runs functions until all end; the first error ends the others.
-type errorGroup struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	once   sync.Once
-	first  error
-}
-
-func newErrorGroup(ctx context.Context) *errorGroup {
-	g := &errorGroup{}
-	g.ctx, g.cancel = context.WithCancel(ctx)
-	return g
-}
-
-func (g *errorGroup) start(f func(ctx context.Context) error) {
-	g.wg.Go(func() {
-		if err := f(g.ctx); err != nil {
-			g.fail(err)
-		}
-	})
-}
-
-func (g *errorGroup) fail(err error) {
-	g.once.Do(func() { g.first = err })
-	g.cancel()
-}
-
-func (g *errorGroup) wait() error {
-	g.wg.Wait()
-	g.cancel()
-	return g.first
 }
