@@ -38,7 +38,7 @@ func TestADefectPutInOnPurposeIsCaught(t *testing.T) {
 	t.Parallel()
 	// Ids that are forgotten make a fact or a refusal of every repeat, and some
 	// clients repeat themselves.
-	code, out := said(t.Context(), "--embedded", "--seed", "4", "--duration", "8s", "--quiet", "10s", "--rate", "200",
+	code, out := said(t.Context(), "--embedded", "--seed", "4", "--duration", "4s", "--quiet", "3s", "--rate", "200",
 		"--plugs", "kill-hub", "--defect", "ids-forgotten", "--dir", t.TempDir())
 	if code != 1 || !strings.Contains(out, "doubled") || !strings.Contains(out, "IT DIFFERS") {
 		t.Errorf("exit code %d:\n%s", code, out)
