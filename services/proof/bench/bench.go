@@ -45,6 +45,8 @@ type Options struct {
 	RoadTime time.Duration
 	// Copies is how often the day is handed in, Lines how much of it (0 for all).
 	Copies, Lines int
+	// still is how long a count has to stand still to be taken for the last.
+	still time.Duration
 	// Events are what a rebuild reads.
 	Events int
 	// Brokers is 1 or 3; Port the first of 500 ports that are taken, 0 for any that
@@ -65,6 +67,7 @@ func defaults() Options {
 		DoorTime: 10 * time.Second, DoorConns: 256,
 		RoadRate: 200, RoadTime: 30 * time.Second,
 		Copies: 10, Events: 1_000_000, Brokers: 3, Root: ".",
+		still: 2 * time.Second,
 	}
 }
 
@@ -74,6 +77,7 @@ func (o *Options) quick() {
 	o.DoorTime, o.DoorConns = 300*time.Millisecond, 16
 	o.RoadRate, o.RoadTime = 100, time.Second
 	o.Copies, o.Lines, o.Events = 2, 300, 2000
+	o.still = 300 * time.Millisecond
 }
 
 func (o *Options) flags(fs *flag.FlagSet) {

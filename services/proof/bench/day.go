@@ -61,7 +61,7 @@ func (b *bench) day(ctx context.Context) error {
 			return err
 		}
 		answered := time.Since(started)
-		n, last, err := settled(ctx, 1, 10*time.Minute, w.delivered)
+		n, last, err := b.settled(ctx, 1, 10*time.Minute, w.delivered)
 		if err != nil {
 			return err
 		}

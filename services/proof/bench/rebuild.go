@@ -76,11 +76,11 @@ func (b *bench) fillWorld(ctx context.Context, w *world) error {
 		func(ctx context.Context) (int64, error) { return w.ends(ctx, "recorded") },
 		w.delivered,
 	} {
-		if _, _, err := settled(ctx, int64(b.Events), 20*time.Minute, count); err != nil {
+		if _, _, err := b.settled(ctx, int64(b.Events), 20*time.Minute, count); err != nil {
 			return err
 		}
 	}
-	shown, last, err := settled(ctx, 1, 20*time.Minute, func(ctx context.Context) (int64, error) { return int64(w.metric(ctx, inboxEvents)), nil })
+	shown, last, err := b.settled(ctx, 1, 20*time.Minute, func(ctx context.Context) (int64, error) { return int64(w.metric(ctx, inboxEvents)), nil })
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (b *bench) loseStore(ctx context.Context, w *world) error {
 	s.pace.begin()
 	posting.Go(func() { s.run(load, w.http, "lost", 0) })
 	defer func() { stop(); posting.Wait() }()
-	if _, _, err := settled(ctx, int64(b.RoadRate), time.Minute, func(context.Context) (int64, error) { return int64(min(s.answered.count(), b.RoadRate)), nil }); err != nil {
+	if _, _, err := b.settled(ctx, int64(b.RoadRate), time.Minute, func(context.Context) (int64, error) { return int64(min(s.answered.count(), b.RoadRate)), nil }); err != nil {
 		return err
 	}
 	log, errLog := w.ends(ctx, "recorded")
@@ -150,7 +150,7 @@ func (b *bench) loseStore(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := settled(ctx, submitted, 5*time.Minute, func(ctx context.Context) (int64, error) { return w.ends(ctx, "recorded") }); err != nil {
+	if _, _, err := b.settled(ctx, submitted, 5*time.Minute, func(ctx context.Context) (int64, error) { return w.ends(ctx, "recorded") }); err != nil {
 		return err
 	}
 	if len(s.faults) > 0 || len(s.statuses) != 1 {

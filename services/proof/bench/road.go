@@ -67,7 +67,7 @@ func (b *bench) roadOnce(ctx context.Context, w *world, name string) (toOutcome,
 	if s.answered.count() < total {
 		return nil, nil, fmt.Errorf("%d posted: %s", total, s.told())
 	}
-	if _, _, err := settled(ctx, int64(total), time.Minute, func(context.Context) (int64, error) { return int64(copies.count()), nil }); err != nil {
+	if _, _, err := b.settled(ctx, int64(total), time.Minute, func(context.Context) (int64, error) { return int64(copies.count()), nil }); err != nil {
 		return nil, nil, fmt.Errorf("copies: %w", err)
 	}
 	return s.answered.since(s.pace, 0), copies.since(s.pace, 0), nil

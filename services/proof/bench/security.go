@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/relais-fr/relais/services/hub"
@@ -219,17 +220,19 @@ func (b *bench) guardedRound(ctx context.Context, g *guarded, round int) error {
 func (b *bench) guardedRoad(ctx context.Context, g *guarded, name string) (written, copied float64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	c, err := kgo.NewClient(append(slices.Clone(g.opts), kgo.SeedBrokers(g.kafka), kgo.ConsumeTopics("relais.to.cnaf"), kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()))...)
+	c, err := kgo.NewClient(append(slices.Clone(g.opts), kgo.SeedBrokers(g.kafka))...)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer c.Close()
 	total := b.guardedEvents()
 	copies := newArrivals(total)
-	// A first poll, so that reading stands at the end before anything is written.
-	first, stop := context.WithTimeout(ctx, time.Second)
-	c.PollFetches(first)
-	stop()
+	// Reading stands at the end before anything is written.
+	ends, err := endsOf(ctx, c, "relais.to.cnaf")
+	if err != nil {
+		return 0, 0, err
+	}
+	c.AddConsumePartitions(map[string]map[int32]kgo.Offset{"relais.to.cnaf": ends})
 	watch, end := context.WithCancel(ctx)
 	var reading sync.WaitGroup
 	defer reading.Wait()
@@ -250,11 +253,41 @@ func (b *bench) guardedRoad(ctx context.Context, g *guarded, name string) (writt
 		return 0, 0, err
 	}
 	written = float64(total) / time.Since(begun).Seconds()
-	_, at, err := settled(ctx, int64(total), 2*time.Minute, func(context.Context) (int64, error) { return int64(copies.count()), nil })
+	_, at, err := b.settled(ctx, int64(total), 2*time.Minute, func(context.Context) (int64, error) { return int64(copies.count()), nil })
 	if err != nil {
 		return 0, 0, fmt.Errorf("copies: %w", err)
 	}
 	return written, float64(total) / at.Sub(begun).Seconds(), nil
+}
+
+// endsOf is where the partitions of a topic end.
+func endsOf(ctx context.Context, c *kgo.Client, topic string) (map[int32]kgo.Offset, error) {
+	about := kmsg.NewPtrMetadataRequest()
+	about.Topics = []kmsg.MetadataRequestTopic{{Topic: &topic}}
+	known, err := about.RequestWith(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	ask := kmsg.NewPtrListOffsetsRequest()
+	of := kmsg.ListOffsetsRequestTopic{Topic: topic}
+	for _, p := range known.Topics[0].Partitions {
+		last := kmsg.NewListOffsetsRequestTopicPartition()
+		last.Partition, last.Timestamp = p.Partition, -1
+		of.Partitions = append(of.Partitions, last)
+	}
+	ask.ReplicaID, ask.Topics = -1, []kmsg.ListOffsetsRequestTopic{of}
+	answer, err := ask.RequestWith(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if len(of.Partitions) == 0 || len(answer.Topics) != 1 {
+		return nil, fmt.Errorf("%s is not known to the broker", topic)
+	}
+	ends := map[int32]kgo.Offset{}
+	for _, p := range answer.Topics[0].Partitions {
+		ends[p.Partition] = kgo.NewOffset().At(p.Offset)
+	}
+	return ends, nil
 }
 
 func handIn(ctx context.Context, c *kgo.Client, name string, total int) error {

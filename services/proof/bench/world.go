@@ -266,8 +266,7 @@ func (w *world) delivered(ctx context.Context) (int64, error) {
 }
 
 // settled waits until a count stands still, and returns it with when it last moved.
-func settled(ctx context.Context, least int64, limit time.Duration, count func(ctx context.Context) (int64, error)) (last int64, at time.Time, err error) {
-	const still = 2 * time.Second
+func (b *bench) settled(ctx context.Context, least int64, limit time.Duration, count func(ctx context.Context) (int64, error)) (last int64, at time.Time, err error) {
 	deadline := time.Now().Add(limit)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -280,7 +279,7 @@ func settled(ctx context.Context, least int64, limit time.Duration, count func(c
 		if n != last {
 			last, at = n, time.Now()
 		}
-		if last >= least && time.Since(at) > still {
+		if last >= least && time.Since(at) > b.still {
 			return last, at, nil
 		}
 		if time.Now().After(deadline) {
