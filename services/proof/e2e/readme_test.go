@@ -104,6 +104,26 @@ func TestReadmeWordByWord(t *testing.T) {
 	page.turnTo("http://127.0.0.1:8080/offices/demo-1/cases/cnaf.first")
 	page.until(css(".state.accepted"))
 	again.end()
+
+	secured := n.start(told["go run ./cmd/hub --secure"])
+	secured.until("ready\n")
+	mailbox := n.mailbox(n.says(told["go run ./cmd/hubctl participant add"], "cnaf is let in.", "password  ", "API key  "))
+	n.says(mailbox, `"id":"first-referral"`)
+	rotated := n.says(told["go run ./cmd/hubctl participant rotate"], "cnaf has new secrets.", "every door is shut to it", "cnaf is let in again")
+	n.says(n.mailbox(rotated), `"id":"first-referral"`)
+	n.says(`curl -sS -H 'Authorization: Bearer dev-cnaf' http://127.0.0.1:8080/v1/mailbox`, `"code":"not_signed_in"`)
+	secured.end()
+}
+
+// mailbox is the line with which a participant that was let in can look into it.
+func (n *newcomer) mailbox(told string) string {
+	n.t.Helper()
+	i := strings.Index(told, "curl ")
+	if i < 0 {
+		n.t.Fatalf("no line to try it:\n%s", told)
+	}
+	line, _, _ := strings.Cut(told[i:], "\n")
+	return line
 }
 
 // newcomer does what the README says.
@@ -117,12 +137,13 @@ type newcomer struct {
 func (n *newcomer) blocks() map[string]string {
 	n.t.Helper()
 	known := []string{
-		"go run ./cmd/hubctl case show", "go run ./cmd/hubctl tail", "go run ./cmd/hub", "go test ./...", "curl", "echo", "kcat -C", "n=$(",
+		"go run ./cmd/hubctl case show", "go run ./cmd/hubctl tail", "go run ./cmd/hubctl participant add", "go run ./cmd/hubctl participant rotate",
+		"go run ./cmd/hub --secure", "go run ./cmd/hub", "go test ./...", "curl", "echo", "kcat -C", "n=$(",
 	}
 	told := map[string]string{}
 	for _, b := range shellBlocks(n.t) {
 		switch {
-		case b.heading == "Start", b.heading == "Ten minutes":
+		case b.heading == "Start", b.heading == "Ten minutes", b.heading == "Who may come in":
 		// The examples' own lines are run by another test.
 		case b.heading == "In your own language" && !strings.HasPrefix(b.lines, "cd deploy/examples/"):
 		default:
@@ -149,12 +170,13 @@ func (n *newcomer) shell(lines string) *exec.Cmd {
 	cmd := exec.Command("sh", "-c", lines)
 	cmd.Dir = root
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Env = append(hubCommand().Env, "RELAIS_DATA="+n.data)
+	cmd.Env = append(hubCommand().Env, "RELAIS_DATA="+n.data, "RELAIS_ADMIN_KEY="+filepath.Join(n.data, "admin.key"))
 	return cmd
 }
 
-// says runs lines that end by themselves, and wants the words in what they print.
-func (n *newcomer) says(lines string, words ...string) {
+// says runs lines that end by themselves, wants the words in what they print, and
+// returns it.
+func (n *newcomer) says(lines string, words ...string) string {
 	n.t.Helper()
 	cmd := n.shell(lines)
 	var out, trouble bytes.Buffer
@@ -173,6 +195,7 @@ func (n *newcomer) says(lines string, words ...string) {
 			n.t.Errorf("%s\nprinted no %s:\n%s%s", lines, w, &out, &trouble)
 		}
 	}
+	return out.String()
 }
 
 // readmeNames wants the README to call a form as the page does.
