@@ -88,11 +88,8 @@ func NewProcess(settings config.Settings, log *slog.Logger, engines Engines) (*P
 		return nil, err
 	}
 	client := &http.Client{Timeout: 10 * time.Second}
-	switch {
-	case engines.Registry != nil:
-		client.Transport = engines.Registry
-	case engines.Dial != nil:
-		client.Transport = &http.Transport{DialContext: engines.Dial}
+	if client.Transport, err = registryTransport(settings, engines); err != nil {
+		return nil, err
 	}
 	p := &Process{
 		Settings: settings, Log: log, Metrics: metrics, Broker: b,
@@ -104,7 +101,7 @@ func NewProcess(settings config.Settings, log *slog.Logger, engines Engines) (*P
 		p.Store = store.New(store.Config{Client: engines.Redis, Prefix: settings.Prefix, Log: log, Metrics: metrics})
 	}
 	p.auth = auth.New(auth.Config{
-		Development: settings.Development(), Directory: p.Directory, AdminKeyHash: settings.AdminKeyHash,
+		Development: settings.Development(), Directory: p.Directory, AdminKeyHash: settings.AdminKeyHash, HubKeyHash: settings.HubKeyHash,
 		Issuers: settings.OIDCIssuers, Audience: settings.OIDCAudience, Log: log, Metrics: metrics,
 	})
 	p.Doors = NewDoors(p.auth)

@@ -79,6 +79,9 @@ type call struct {
 	// adminKey is the file of the admin's key; one that is not there is of a hub that
 	// asks nobody.
 	adminKey string
+	// ca is the file of who signs the doors' certificates, "" for whom this machine
+	// trusts.
+	ca string
 }
 
 // client is a client of the hub, as the participant unless a token is given. The
@@ -95,7 +98,19 @@ func (c *call) client(participant string) (*door.Client, error) {
 	if token == "" {
 		token = devToken + participant
 	}
-	return door.New(c.hub, token)
+	return c.dial(c.hub, token)
+}
+
+// dial is a client of the doors at an address.
+func (c *call) dial(address, token string) (*door.Client, error) {
+	client, err := door.New(address, token)
+	if err != nil || c.ca == "" {
+		return client, err
+	}
+	if err := client.Trust(c.ca); err != nil {
+		return nil, fmt.Errorf("--ca: %w", err)
+	}
+	return client, nil
 }
 
 // usageError is a call that cannot be understood.
@@ -144,6 +159,7 @@ func (cmd command) call(ctx context.Context, args []string, env environment) int
 	flags.StringVar(&c.hub, "hub", or(env, "RELAIS_HUB", defaultHub), "`address` of the hub, and after commas those of doors elsewhere, as /v1/directory=http://host:port; RELAIS_HUB in the environment")
 	flags.StringVar(&c.token, "token", or(env, "RELAIS_TOKEN", ""), "bearer `token`; RELAIS_TOKEN in the environment; without one, that of a hub on loopback: dev-<participant>")
 	flags.StringVar(&c.adminKey, "admin-key", or(env, "RELAIS_ADMIN_KEY", defaultAdminKey), "`file` with the key of the admin, for what is the admin's and without a token; RELAIS_ADMIN_KEY in the environment")
+	flags.StringVar(&c.ca, "ca", or(env, "RELAIS_CA", ""), "`file` with the certificates, in PEM, of who signs those of the doors; RELAIS_CA in the environment; without it those whom this machine trusts")
 	do := cmd.set(flags)
 	var err error
 	c.args, err = parse(flags, args)

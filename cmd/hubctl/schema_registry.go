@@ -24,7 +24,7 @@ func (c *call) registryDoor(address string) (*registryDoor, error) {
 	if address == "" {
 		address = or(c.environment, "RELAIS_REGISTRY_URL", defaultRegistry)
 	}
-	client, err := door.New(address, c.token)
+	client, err := c.dial(address, c.token)
 	if err != nil {
 		return nil, fmt.Errorf("--registry-url: %w", err)
 	}

@@ -96,6 +96,9 @@ type Config struct {
 	Directory *directory.View
 	// AdminKeyHash is the SHA-256, in hexadecimal, of a first key for the admin.
 	AdminKeyHash string
+	// HubKeyHash is that of the key of the hub's services in other processes, which are
+	// the hub here: what it may do at the registry, and nothing else.
+	HubKeyHash string
 	// Issuers vouch for callers, with tokens for Audience.
 	Issuers  []string
 	Audience string
@@ -122,7 +125,7 @@ func New(cfg Config) *Auth {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	cfg.AdminKeyHash = strings.ToLower(cfg.AdminKeyHash)
+	cfg.AdminKeyHash, cfg.HubKeyHash = strings.ToLower(cfg.AdminKeyHash), strings.ToLower(cfg.HubKeyHash)
 	a := &Auth{cfg: cfg, issuers: map[string]*issuer{}, logins: newLogins(cfg.Log, cfg.Metrics)}
 	for _, url := range cfg.Issuers {
 		a.issuers[url] = newIssuer(url, cfg.Audience, cfg.Client)
@@ -202,7 +205,7 @@ func (a *Auth) byKey(key string) (Principal, error) {
 	switch {
 	case same(hash, a.cfg.AdminKeyHash):
 		return Principal{ID: Admin, Role: schemas.RoleAdmin}, nil
-	case same(hash, a.own):
+	case same(hash, a.own), same(hash, a.cfg.HubKeyHash):
 		return Principal{ID: schemas.HubParticipant, Role: schemas.RoleHub}, nil
 	}
 	if !a.cfg.Directory.IsReady() {

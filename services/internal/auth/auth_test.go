@@ -385,3 +385,25 @@ func TestAHundredThousandBadSignInsKeepNoGoodOneOut(t *testing.T) {
 		})
 	}
 }
+
+func TestTheServicesKeyIsTheHubAtTheRegistryAndNobodyElsewhere(t *testing.T) {
+	view, _ := directory.NewViewOf()
+	key := NewKey()
+	a := New(Config{Directory: view, HubKeyHash: strings.ToUpper(HashKey(key))})
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("hub:"+key))
+	for pattern, door := range Doors() {
+		if door.Everyone {
+			continue
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", basic)
+		_, err := a.Admit(r, pattern)
+		// The registry's doors are those that answer in their clients' words.
+		if door.Own != (err == nil) {
+			t.Errorf("%s: %v", pattern, err)
+		}
+	}
+	if _, err := show(a, "Basic "+base64.StdEncoding.EncodeToString([]byte("admin:"+key)), "192.0.2.8:1"); err == nil {
+		t.Error("it is good for another's name too")
+	}
+}

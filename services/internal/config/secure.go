@@ -29,8 +29,9 @@ type Security struct {
 	KafkaCert, KafkaKey string
 
 	// RegistryUser signs in to the schema registry with what RegistryPasswordFile
-	// holds.
-	RegistryUser, RegistryPasswordFile string
+	// holds. RegistryCA is a PEM file of who signs its certificate; empty is whom this
+	// machine trusts.
+	RegistryUser, RegistryPasswordFile, RegistryCA string
 
 	// OIDCIssuers may vouch for a caller with a token for OIDCAudience.
 	OIDCIssuers  []string
@@ -39,6 +40,10 @@ type Security struct {
 	// AdminKeyHash is the SHA-256, in hexadecimal, of a first key for the admin
 	// doors. The hub makes a key of its own in its data folder where it is empty.
 	AdminKeyHash string
+	// HubKeyHash is the SHA-256, in hexadecimal, of the key with which the services of
+	// other processes sign in to the registry, as user hub: it reads and registers
+	// schemas, and opens no other door.
+	HubKeyHash string
 }
 
 // SystemCA stands for those whom this machine trusts, in the place of a file of who
@@ -64,9 +69,11 @@ func (s *Security) flags(fs *flag.FlagSet, isHub bool) (done func()) {
 	}
 	fs.StringVar(&s.RegistryUser, "registry-user", s.RegistryUser, "user to sign in to the schema registry as"+hint)
 	fs.StringVar(&s.RegistryPasswordFile, "registry-password-file", s.RegistryPasswordFile, "file with the password of --registry-user")
+	fs.StringVar(&s.RegistryCA, "registry-ca", s.RegistryCA, "file with the certificates, in PEM, of who signs that of an https --registry-url; without it those whom this machine trusts")
 	issuers := fs.String("oidc-issuer", strings.Join(s.OIDCIssuers, ","), "who may vouch for a caller by OpenID Connect, https://…[,https://…]")
 	fs.StringVar(&s.OIDCAudience, "oidc-audience", s.OIDCAudience, "the audience that their tokens must be for")
 	fs.StringVar(&s.AdminKeyHash, "admin-key-hash", s.AdminKeyHash, "SHA-256 in hexadecimal of a first key for the admin doors, as `hubctl key new` prints it")
+	fs.StringVar(&s.HubKeyHash, "hub-key-hash", s.HubKeyHash, "at the registry: SHA-256 in hexadecimal of the key with which the hub's other services sign in to it, as --registry-user hub; `hubctl key new` makes one")
 	return func() {
 		s.OIDCIssuers = nil
 		for i := range strings.SplitSeq(*issuers, ",") {
@@ -97,11 +104,28 @@ func (s Settings) validateSecurity(bad func(format string, args ...any)) {
 	if s.Registry != "" && s.RegistryURL == "" && s.RegistryUser != "" {
 		bad("--registry-user is for a registry of yours: give its address with --registry-url; the hub signs in to its own by itself")
 	}
+	s.validateRegistry(bad)
 	s.validateOIDC(bad)
-	if s.AdminKeyHash != "" {
-		if sum, err := hex.DecodeString(s.AdminKeyHash); err != nil || len(sum) != 32 {
-			bad("--admin-key-hash is no SHA-256 in hexadecimal: use what `hubctl key new` prints")
+	for _, key := range []struct{ flag, hash string }{{"admin-key-hash", s.AdminKeyHash}, {"hub-key-hash", s.HubKeyHash}} {
+		if sum, err := hex.DecodeString(key.hash); key.hash != "" && (err != nil || len(sum) != 32) {
+			bad("--%s is no SHA-256 in hexadecimal: use what `hubctl key new` prints", key.flag)
 		}
+	}
+	if s.HubKeyHash != "" && strings.EqualFold(s.HubKeyHash, s.AdminKeyHash) {
+		bad("--hub-key-hash is that of the admin's key: make another, which opens less")
+	}
+}
+
+func (s Settings) validateRegistry(bad func(format string, args ...any)) {
+	u, err := url.Parse(s.RegistryURL)
+	encrypted := err == nil && u.Scheme == "https"
+	switch {
+	case s.RegistryURL == "" && s.RegistryCA != "":
+		bad("--registry-ca is for a registry of yours: give its address with --registry-url")
+	case s.RegistryCA != "" && !encrypted:
+		bad("--registry-ca is given, and --registry-url is not https://…: nobody shows a certificate there")
+	case s.RegistryUser != "" && err == nil && u.Host != "" && !encrypted && !IsLoopback(net.JoinHostPort(u.Hostname(), "0")):
+		bad("--registry-user: the password would pass for all to read; give an https:// address with --registry-url")
 	}
 }
 
@@ -152,7 +176,7 @@ func (s Security) attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.Bool("secure", s.Secure)}
 	for _, a := range []slog.Attr{
 		slog.String("tls_cert", s.TLSCert), slog.String("kafka_user", s.KafkaUser), slog.String("kafka_ca", s.KafkaCA),
-		slog.String("kafka_cert", s.KafkaCert), slog.String("registry_user", s.RegistryUser),
+		slog.String("kafka_cert", s.KafkaCert), slog.String("registry_user", s.RegistryUser), slog.String("registry_ca", s.RegistryCA),
 		slog.String("oidc_issuer", strings.Join(s.OIDCIssuers, ",")), slog.String("oidc_audience", s.OIDCAudience),
 	} {
 		if a.Value.String() != "" {

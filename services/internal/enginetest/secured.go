@@ -18,7 +18,8 @@ type Secured struct {
 	// CA is the file of who signs the certificates.
 	CA string
 
-	dir string
+	// Dir is the data folder.
+	Dir string
 }
 
 // NewSecured is the cluster whose data folder RELAIS_SECURED names. Without one the
@@ -36,7 +37,7 @@ func NewSecured(t testing.TB) *Secured {
 	if kafka["secure"] != 1 {
 		t.Fatalf("RELAIS_SECURED names %s, whose brokers ask nobody", dir)
 	}
-	s := &Secured{User: "hub", CA: filepath.Join(dir, "kafka", "tls", "ca.pem"), dir: dir}
+	s := &Secured{User: "hub", CA: filepath.Join(dir, "kafka", "tls", "ca.pem"), Dir: dir}
 	for n := range kafka["brokers"] {
 		s.Brokers = append(s.Brokers, fmt.Sprintf("127.0.0.1:%d", kafka["port"]+n))
 		s.BrokersTLS = append(s.BrokersTLS, fmt.Sprintf("127.0.0.1:%d", kafka["port"]+200+n))
@@ -52,7 +53,7 @@ func NewSecured(t testing.TB) *Secured {
 // Certificate is one that its user signs in with.
 func (s *Secured) Certificate(t testing.TB, user string) Certificate {
 	t.Helper()
-	Script(t, "kafka", "certificate", user, "--data", s.dir)
-	file := filepath.Join(s.dir, "kafka", "tls", user)
+	Script(t, "kafka", "certificate", user, "--data", s.Dir)
+	file := filepath.Join(s.Dir, "kafka", "tls", user)
 	return Certificate{file + ".pem", file + ".key"}
 }
