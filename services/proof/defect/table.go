@@ -74,8 +74,8 @@ func All() []Defect {
 			Clause: "A request of unknown fate is repeated unchanged before anything later is sent.",
 			Edits: []Edit{{
 				ledger + "judge.go",
-				"		if !sleep(ctx, wait) {\n			return ctx.Err()\n		}\n	}\n}\n\n// produceHalves",
-				"		if wait > 0 {\n			return nil\n		}\n	}\n}\n\n// produceHalves",
+				"		if pause.For(ctx, wait) != nil {\n			return ctx.Err()\n		}\n	}\n}\n\n// produceHalves",
+				"		if _ = pause.For; wait > 0 {\n			return nil\n		}\n	}\n}\n\n// produceHalves",
 			}},
 		},
 		{
