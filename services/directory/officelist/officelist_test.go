@@ -336,7 +336,7 @@ func TestAHostileFileIsReadInTime(t *testing.T) {
 			if err == nil {
 				t.Error("the file was taken")
 			}
-			if took := time.Since(began); took > 10*time.Second {
+			if took := time.Since(began); took > time.Minute {
 				t.Errorf("it took %s", took)
 			}
 		})
