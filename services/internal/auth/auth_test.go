@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -405,5 +406,132 @@ func TestTheServicesKeyIsTheHubAtTheRegistryAndNobodyElsewhere(t *testing.T) {
 	}
 	if _, err := show(a, "Basic "+base64.StdEncoding.EncodeToString([]byte("admin:"+key)), "192.0.2.8:1"); err == nil {
 		t.Error("it is good for another's name too")
+	}
+}
+
+// TestATokenIsOfTheClientThatItWasIssuedTo tries what issuers' other flows give.
+func TestATokenIsOfTheClientThatItWasIssuedTo(t *testing.T) {
+	i := newIDP(t)
+	a, _ := world(t, i.URL, io.Discard, client(i))
+	for _, c := range []struct {
+		name   string
+		claims map[string]any
+		in     bool
+	}{
+		{"client_id, and sub the same, as RFC 9068 has it", map[string]any{"client_id": "caf-client", "sub": "caf-client"}, true},
+		{"azp, and the client's own account for sub, as Keycloak has it", map[string]any{"azp": "caf-client", "sub": "0b1c", "client_id": "caf-client"}, true},
+		{"appid, as Entra ID has it", map[string]any{"appid": "caf-client", "sub": "0b1c"}, true},
+		{"cid, as Okta has it", map[string]any{"cid": "caf-client", "sub": "caf-client", "scp": []string{"events"}}, true},
+		{"a grant of the client's, as Auth0 has it", map[string]any{"azp": "caf-client", "sub": "caf-client@clients", "gty": "client-credentials"}, true},
+		{"a person's grant, as Auth0 has it", map[string]any{"azp": "caf-client", "sub": "auth0|1", "gty": "password"}, false},
+		{"what a person allowed, as Entra ID has it", map[string]any{"appid": "caf-client", "sub": "0b1c", "scp": "events"}, false},
+		{"sub alone", map[string]any{"sub": "caf-client"}, false},
+		{"a person called as the client is, who signed in elsewhere", map[string]any{"sub": "caf-client", "azp": "portal"}, false},
+		{"a person who signed in with the client", map[string]any{"sub": "anne", "azp": "caf-client", "auth_time": 1}, false},
+		{"a person's session of the client", map[string]any{"sub": "anne", "azp": "caf-client", "sid": "x"}, false},
+		{"an id token of the client's", map[string]any{"sub": "anne", "azp": "caf-client", "nonce": "x"}, false},
+		{"two clients", map[string]any{"client_id": "caf-client", "azp": "portal", "sub": "caf-client"}, false},
+		{"no one", nil, false},
+		{"a client that is no text", map[string]any{"client_id": []string{"caf-client"}, "sub": "caf-client"}, false},
+	} {
+		h, claims := i.good()
+		delete(claims, "azp")
+		delete(claims, "sub")
+		maps.Copy(claims, c.claims)
+		p, err := show(a, "Bearer "+i.sign(h, claims), "192.0.2.10:1")
+		if c.in != (err == nil) || c.in && p.ID != "cnaf" {
+			t.Errorf("%s: let in as %q, %v", c.name, p.ID, err)
+		}
+	}
+}
+
+func TestKeysOfAnHTTPSIssuerAreBehindHTTPS(t *testing.T) {
+	for _, c := range []struct {
+		issuer, keys string
+		may          bool
+	}{
+		{"https://i.example", "https://keys.example/jwks", true},
+		{"http://127.0.0.1:8090", "http://127.0.0.1:8090/jwks", true},
+		{"http://127.0.0.1:8090", "https://keys.example/jwks", true},
+		{"https://i.example", "http://i.example/jwks", false},
+		{"https://i.example", "http://127.0.0.1/jwks", false},
+		{"https://i.example", "file:///etc/passwd", false},
+		{"https://i.example", "", false},
+	} {
+		if err := keysMayBeAt(c.issuer, c.keys); c.may != (err == nil) {
+			t.Errorf("%s with keys at %q: %v", c.issuer, c.keys, err)
+		}
+	}
+}
+
+func TestAnIssuerWhoseKeysAnybodyCouldPutThereIsToldAndNotBelieved(t *testing.T) {
+	i := newIDP(t)
+	issuer := httptest.NewTLSServer(nil)
+	t.Cleanup(issuer.Close)
+	issuer.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": issuer.URL, "jwks_uri": i.URL + "/keys"})
+	})
+	view, err := directory.NewViewOf(rec(directory.Participant{ID: "cnaf", Role: schemas.RoleOperator}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	a := New(Config{Directory: view, Issuers: []string{issuer.URL}, Audience: "relais", Client: issuer.Client(), Log: slog.New(slog.NewTextHandler(&said, nil))})
+	h, c := i.good()
+	c["iss"] = issuer.URL
+	if _, err := show(a, "Bearer "+i.sign(h, c), "192.0.2.11:1"); !errors.Is(err, ErrNotYet) {
+		t.Errorf("got %v", err)
+	}
+	if i.fetched.Load() > 0 || !strings.Contains(said.String(), "not behind https") {
+		t.Errorf("its keys were fetched %d times; the log says %s", i.fetched.Load(), said.String())
+	}
+}
+
+func TestASlowIssuerHoldsUpNobodyElse(t *testing.T) {
+	i := newIDP(t)
+	asked, answer := make(chan struct{}, 1), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		<-answer
+	}))
+	t.Cleanup(slow.Close)
+	key := NewKey()
+	view, err := directory.NewViewOf(rec(directory.Participant{ID: "cnaf", Role: schemas.RoleOperator}), rec(client(i)),
+		rec(directory.Credential{ID: "k", Participant: "cnaf", Kind: directory.CredentialAPIKey, SHA256: HashKey(key)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := New(Config{Directory: view, Issuers: []string{slow.URL, i.URL}, Audience: "relais", Client: &http.Client{}})
+	h, c := i.good()
+	good := i.sign(h, c)
+	c["iss"] = slow.URL
+	waiting := make(chan error, 1)
+	go func() {
+		_, err := show(a, "Bearer "+i.sign(h, c), "192.0.2.12:1")
+		waiting <- err
+	}()
+	<-asked
+	for name, token := range map[string]string{"an API key": key, "another issuer's token": good} {
+		if _, err := show(a, "Bearer "+token, "192.0.2.12:1"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Who hangs up is not kept, and the slow issuer is asked once.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
+	r.Header.Set("Authorization", "Bearer "+i.sign(h, c))
+	if _, err := a.Authenticate(r); !errors.Is(err, ErrNotYet) {
+		t.Errorf("who hangs up is told %v", err)
+	}
+	if len(asked) > 0 {
+		t.Error("it was asked again meanwhile")
+	}
+	close(answer)
+	if err := <-waiting; !errors.Is(err, ErrNotYet) {
+		t.Errorf("who waited is told %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,8 @@ type issuer struct {
 	verifier *oidc.IDTokenVerifier
 	tried    time.Time
 	told     time.Time
+	finding  chan struct{} // closed when whoever asks it now has done; nil when nobody does
+	failed   error         // of the last time that it was asked
 }
 
 // fetchEvery is the least time between two fetches of an issuer's keys: a token with
@@ -76,19 +79,46 @@ func (i *issuer) mayTell() bool {
 	return false
 }
 
-// ready asks the issuer where its keys are, until it has told.
+// ready asks the issuer where its keys are, until it has told. One asks for all; who
+// comes meanwhile waits for that, and no longer than it wants to: nothing is locked.
 func (i *issuer) ready(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	i.mu.Lock()
+	if i.verifier == nil && i.finding == nil {
+		if !i.tried.IsZero() && time.Since(i.tried) < fetchEvery {
+			defer i.mu.Unlock()
+			return nil, fmt.Errorf("it did not a moment ago: %w", i.failed)
+		}
+		i.tried, i.finding = time.Now(), make(chan struct{})
+		// Not by the caller's context: one who hangs up would keep all others waiting.
+		go i.find(context.WithoutCancel(ctx))
+	}
+	verifier, found := i.verifier, i.finding
+	i.mu.Unlock()
+	if verifier != nil {
+		return verifier, nil
+	}
+	select {
+	case <-found:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.verifier != nil {
-		return i.verifier, nil
-	}
-	if !i.tried.IsZero() && time.Since(i.tried) < fetchEvery {
-		return nil, errors.New("it did not a moment ago")
-	}
-	i.tried = time.Now()
-	// Not by the caller's context: one who hangs up would keep all others waiting.
-	provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), i.fetches.client), i.url)
+	return i.verifier, i.failed
+}
+
+// find asks the issuer once. It ends when the client's patience does.
+func (i *issuer) find(ctx context.Context) {
+	verifier, err := i.ask(ctx)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.verifier, i.failed = verifier, err
+	close(i.finding)
+	i.finding = nil
+}
+
+func (i *issuer) ask(ctx context.Context) (*oidc.IDTokenVerifier, error) {
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, i.fetches.client), i.url)
 	if err != nil {
 		return nil, err
 	}
@@ -98,10 +128,28 @@ func (i *issuer) ready(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	if err := provider.Claims(&told); err != nil {
 		return nil, err
 	}
-	limited := &http.Client{Transport: i.fetches, Timeout: i.fetches.client.Timeout}
-	keys := &keys{oidc.NewRemoteKeySet(oidc.ClientContext(context.WithoutCancel(ctx), limited), told.Keys)}
-	i.verifier = oidc.NewVerifier(i.url, keys, &oidc.Config{ClientID: i.audience, SupportedSigningAlgs: algorithms})
-	return i.verifier, nil
+	if err := keysMayBeAt(i.url, told.Keys); err != nil {
+		return nil, err
+	}
+	limited := &http.Client{Transport: i.fetches, Timeout: i.fetches.client.Timeout, CheckRedirect: func(to *http.Request, _ []*http.Request) error {
+		return keysMayBeAt(i.url, to.URL.String())
+	}}
+	keys := &keys{oidc.NewRemoteKeySet(oidc.ClientContext(ctx, limited), told.Keys)}
+	return oidc.NewVerifier(i.url, keys, &oidc.Config{ClientID: i.audience, SupportedSigningAlgs: algorithms}), nil
+}
+
+// keysMayBeAt says what is wrong with where an issuer has its keys: one that is itself
+// reached by https must have them behind https too, or who sits on the way puts keys of
+// his own there, and signs with them.
+func keysMayBeAt(issuer, keys string) error {
+	at, err := url.Parse(keys)
+	switch {
+	case err != nil || at.Host == "":
+		return fmt.Errorf("its jwks_uri %.200q is no address", keys)
+	case at.Scheme == "https", at.Scheme == "http" && strings.HasPrefix(issuer, "http://"):
+		return nil
+	}
+	return fmt.Errorf("its jwks_uri %.200q is not behind https, and the issuer is: its keys could be anybody's", keys)
 }
 
 // faultKey is where keys leave why they could not be fetched: the library's verifier
@@ -224,22 +272,51 @@ func claimedIssuer(token string) string {
 	return claims.Issuer
 }
 
-// clientOf is the client that a token was issued to, by the names that issuers give
-// it: RFC 9068, OpenID Connect, Entra ID; else its subject.
+// clientOf is the client that a token was issued to: client_id (RFC 9068, section
+// 2.2), azp (OpenID Connect Core, section 2), or what issuers call it by themselves:
+// appid (Entra ID), cid (Okta). A sub alone names no client: RFC 9068, section 5, warns
+// that it may be a person's who is called as a client is.
+//
+// The token must be the client's own, as client credentials give it. RFC 9068 has sub
+// name the client then; issuers that name an account of the client's there are told by
+// what they say of people only: when one signed in, its session, what it allowed. An
+// issuer that says none of that of people cannot be told; its token was given to the
+// participant's own client all the same.
 func clientOf(t *oidc.IDToken) (string, error) {
 	var claims struct {
 		ClientID string `json:"client_id"`
 		Party    string `json:"azp"`
 		App      string `json:"appid"`
-		Subject  string `json:"sub"`
+		Client   string `json:"cid"`
+
+		Grant     string          `json:"gty"` // Auth0
+		SignedIn  json.RawMessage `json:"auth_time"`
+		Nonce     json.RawMessage `json:"nonce"`
+		Session   json.RawMessage `json:"sid"`
+		Hash      json.RawMessage `json:"at_hash"`
+		Delegated json.RawMessage `json:"scp"` // Entra ID
 	}
 	if err := t.Claims(&claims); err != nil {
 		return "", err
 	}
-	for _, name := range []string{claims.ClientID, claims.Party, claims.App, claims.Subject} {
-		if name != "" {
-			return name, nil
+	client := ""
+	for _, name := range []string{claims.ClientID, claims.Party, claims.App, claims.Client} {
+		switch {
+		case name == "" || name == client:
+		case client != "":
+			return "", errors.New("the token names two clients")
+		default:
+			client = name
 		}
 	}
-	return "", errors.New("the token names no client")
+	switch {
+	case client == "":
+		return "", errors.New("the token names no client")
+	case t.Subject == client:
+		return client, nil
+	case claims.SignedIn != nil, claims.Nonce != nil, claims.Session != nil, claims.Hash != nil, claims.Delegated != nil,
+		claims.Grant != "" && claims.Grant != "client-credentials":
+		return "", errors.New("a person has signed in with the client: the token is not the client's own")
+	}
+	return client, nil
 }
