@@ -20,8 +20,16 @@ type Web struct {
 func NewWeb(t testing.TB, handler http.Handler) *Web {
 	w := &Web{conns: make(chan net.Conn), closed: make(chan struct{})}
 	var handling sync.WaitGroup
+	var mu sync.Mutex // nothing begins once what has begun is waited for
+	over := false
 	server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		if over {
+			mu.Unlock()
+			return
+		}
 		handling.Add(1)
+		mu.Unlock()
 		defer handling.Done()
 		handler.ServeHTTP(rw, r)
 	})}
@@ -33,6 +41,9 @@ func NewWeb(t testing.TB, handler http.Handler) *Web {
 	t.Cleanup(func() {
 		_ = server.Close()
 		<-done
+		mu.Lock()
+		over = true
+		mu.Unlock()
 		// What a handler uses is there until it has returned.
 		handling.Wait()
 	})
