@@ -76,6 +76,8 @@ func TestReadsTheLogOfOthers(t *testing.T) {
 	add(`{"keytype":"SCHEMA","subject":"a","version":0,"magic":1}`, `{}`)
 	add(`{"keytype":"SCHEMA","subject":"a","version":2,"magic":2}`, `{"subject":"a","version":2,"id":9,"schema":"\"int\""}`)
 	add(`{"keytype":"SCHEMA","subject":"a","version":2,"magic":1}`, `{"subject":"a","version":2,"id":-1,"schema":"\"int\""}`)
+	add(`{"keytype":"SCHEMA","subject":"k","version":1,"magic":1}`, `{"subject":"k","version":1,"id":6,"schema":"\"bytes\"","deleted":true}`)
+	_, _ = log.Append(t.Context(), []entry{{key: []byte(`{"keytype":"SCHEMA","subject":"k","version":1,"magic":1}`), value: []byte{}}}) // Karapace's tombstone
 	add(`nonsense`, `nonsense`)
 	add(``, ``)
 	startNode(t, log).play(t, `
@@ -83,6 +85,8 @@ func TestReadsTheLogOfOthers(t *testing.T) {
 		200 {"compatibilityLevel":"FULL"}
 		GET /subjects/a/versions/latest
 		200 {"subject":"a","version":1,"id":7,"schema":"\"string\""}
+		GET /subjects/k/versions?deleted=true
+		404 {"error_code":40401,"message":"Subject 'k' not found."}
 		GET /schemas/ids/8
 		200 {"schemaType":"PROTOBUF","references":[{"name":"n","subject":"s","version":1}],"metadata":{"properties":{}},"schema":"syntax"}
 		POST /subjects/p/versions {"schema":"\"int\""}

@@ -128,7 +128,9 @@ func decodeRecord(key, value []byte) (record, error) {
 }
 
 func decodeValue[V any](value []byte) (any, error) {
-	if value == nil {
+	// Karapace, which keeps the same log, writes an empty value where Confluent's
+	// registry writes none.
+	if len(value) == 0 {
 		return nil, nil
 	}
 	var v V
