@@ -141,13 +141,15 @@ func (a *Auth) OwnKey() string {
 	return key
 }
 
-// Authenticate tells who sent the request.
-func (a *Auth) Authenticate(r *http.Request) (Principal, error) {
+// Authenticate tells who sent the request, at a door that is not the registry's.
+func (a *Auth) Authenticate(r *http.Request) (Principal, error) { return a.authenticate(r, doorHTTP) }
+
+func (a *Auth) authenticate(r *http.Request, door string) (Principal, error) {
 	if known, ok := r.Context().Value(principalKey{}).(Principal); ok {
 		return known, nil
 	}
 	p, err := a.identify(r)
-	return p, a.logins.count(r.RemoteAddr, err)
+	return p, a.logins.count(door, r.RemoteAddr, err)
 }
 
 // maxToken bounds a token, in bytes: those of large issuers have some 4 kB.

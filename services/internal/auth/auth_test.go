@@ -26,6 +26,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/directory"
 )
@@ -384,6 +387,31 @@ func TestAHundredThousandBadSignInsKeepNoGoodOneOut(t *testing.T) {
 				t.Errorf("%d were slowed", answers[ErrTooMany])
 			}
 		})
+	}
+}
+
+func TestSignInsAreCountedByDoor(t *testing.T) {
+	view, _ := directory.NewViewOf()
+	key, metrics := NewKey(), prometheus.NewRegistry()
+	a := New(Config{Directory: view, AdminKeyHash: HashKey(key), Metrics: metrics})
+	for _, c := range []struct{ pattern, token string }{
+		{"GET /v1/participants", key}, {"GET /v1/participants", key}, {"GET /subjects", key}, {"GET /subjects", ""}, {"GET /healthz", ""},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if c.token != "" {
+			r.Header.Set("Authorization", "Bearer "+c.token)
+		}
+		_, _ = a.Admit(r, c.pattern)
+	}
+	want := `
+		# HELP relais_logins_total Requests at the hub's doors by HTTP and those of its schema registry (door: http, registry), by whether their sender was known: ok, none (no credential), bad, expired, slowed or not_yet.
+		# TYPE relais_logins_total counter
+		relais_logins_total{door="http",result="ok"} 2
+		relais_logins_total{door="registry",result="none"} 1
+		relais_logins_total{door="registry",result="ok"} 1
+	`
+	if err := testutil.GatherAndCompare(metrics, strings.NewReader(want), "relais_logins_total"); err != nil {
+		t.Error(err)
 	}
 }
 

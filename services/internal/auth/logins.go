@@ -42,16 +42,22 @@ type failures struct {
 
 func newLogins(log *slog.Logger, metrics prometheus.Registerer) *logins {
 	l := &logins{log: log, failures: map[string]*failures{}, total: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "relais_logins_total", Help: "Requests at the HTTP doors, by whether their sender was known: ok, none (no credential), bad, expired, slowed or not_yet.",
-	}, []string{"result"})}
+		Name: "relais_logins_total", Help: "Requests at the hub's doors by HTTP and those of its schema registry (door: http, registry), by whether their sender was known: ok, none (no credential), bad, expired, slowed or not_yet.",
+	}, []string{"door", "result"})}
 	if metrics != nil {
 		metrics.MustRegister(l.total)
 	}
 	return l
 }
 
-// count takes a sign-in into account, and gives the error to answer with.
-func (l *logins) count(address string, err error) error {
+// The doors of the metric. Kafka's are its own to count.
+const (
+	doorHTTP     = "http"
+	doorRegistry = "registry"
+)
+
+// count takes a sign-in at a door into account, and gives the error to answer with.
+func (l *logins) count(door, address string, err error) error {
 	result := "ok"
 	switch {
 	case err == nil:
@@ -67,7 +73,7 @@ func (l *logins) count(address string, err error) error {
 			result, err = "slowed", ErrTooMany
 		}
 	}
-	l.total.WithLabelValues(result).Inc()
+	l.total.WithLabelValues(door, result).Inc()
 	if result == "bad" || result == "slowed" {
 		l.tell(address)
 	}

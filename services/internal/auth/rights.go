@@ -190,7 +190,11 @@ func (a *Auth) Admit(r *http.Request, pattern string) (Principal, error) {
 	if door.Lets("", a.cfg.Development) {
 		return Principal{}, nil
 	}
-	p, err := a.Authenticate(r)
+	at := doorHTTP
+	if door.Own {
+		at = doorRegistry
+	}
+	p, err := a.authenticate(r, at)
 	if err != nil {
 		return Principal{}, err
 	}
