@@ -54,6 +54,14 @@ func hubTables() []Table {
 				Name: DeliveryDeleted, French: "L'événement a été supprimé sans avoir été récupéré par le destinataire.", English: "The event was deleted before the recipient collected it.",
 				RemedyFR: "Prenez contact avec le destinataire ; il peut demander au hub de lui remettre de nouveau ses événements.", RemedyEN: "Reach the recipient; it can ask the hub for a replay of its events.",
 			},
+			{
+				Name: DeliverySuspended, French: "L'accès du destinataire est suspendu.", English: "The recipient is suspended.",
+				RemedyFR: "Rien à redéposer : tout lui sera remis, dans l'ordre, quand la suspension sera levée.", RemedyEN: "Nothing to hand in again: it gets all of it, in order, once it is resumed.",
+			},
+			{
+				Name: DeliveryClosed, French: "Le destinataire ne prend plus part à l'échange.", English: "The recipient does not take part in the exchange any more.",
+				RemedyFR: "Prenez contact avec lui par une autre voie, ou adressez-vous à un autre destinataire.", RemedyEN: "Reach it by another way, or address somebody else.",
+			},
 		}},
 		{Name: TableStatementBook, French: "Registre d'un relevé", English: "What a range of a statement is over", Codes: []Code{
 			{Name: BookFrom, French: "Déposé par Kafka", English: "Handed in by Kafka"},

@@ -88,6 +88,8 @@ const (
 	DeliveryUnreadable   = "unreadable"
 	DeliveryNotCollected = "not_collected"
 	DeliveryDeleted      = "deleted_uncollected"
+	DeliverySuspended    = "recipient_suspended"
+	DeliveryClosed       = "recipient_closed"
 )
 
 // Ways of a delivery, codes of the table delivery_channel.

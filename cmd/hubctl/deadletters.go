@@ -28,7 +28,7 @@ type letterChoice struct {
 }
 
 func (l *letterChoice) flags(flags *flag.FlagSet) {
-	flags.StringVar(&l.reason, "reason", "", "only those with this `code`: topic_gone, refused, not_collected, deleted_uncollected")
+	flags.StringVar(&l.reason, "reason", "", "only those with this `code`: topic_gone, refused, not_collected, deleted_uncollected, recipient_closed")
 	flags.StringVar(&l.recipient, "to", "", "only those for this `participant`, such as cnaf")
 	flags.StringVar(&l.sender, "from", "", "only events of this `participant`")
 	flags.StringVar(&l.before, "before", "", "only those that have waited since before this `time`: 2026-05-14, 2026-05-14T09:30")
@@ -302,6 +302,7 @@ type redrivenLine struct {
 	Refused  int           `json:"refused"`
 	Waiting  int           `json:"waiting"`
 	OnPages  int           `json:"on_pages"`
+	Shut     int           `json:"shut"`
 	Missing  int           `json:"missing"`
 	Unknown  []string      `json:"unknown"`
 	Done     bool          `json:"done"`
@@ -378,6 +379,7 @@ func tellRedriven(c *call, last redrivenLine, redriven int) error {
 		{last.Refused, "were refused again"},
 		{last.Waiting, "wait for their recipient's topic, and are delivered by themselves once it is back"},
 		{last.OnPages, "are for offices' pages and are not redriven"},
+		{last.Shut, "are for participants that are suspended or closed, to whom nothing is brought"},
 		{last.Missing, "are not on the log any more"},
 	} {
 		if rest.n > 0 {

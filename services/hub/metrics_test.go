@@ -220,7 +220,7 @@ func closedSets(participants []string) map[string]func(string) bool {
 	for _, e := range schemas.Catalogue() {
 		types = append(types, e.Name)
 	}
-	reasons := []string{"", schemas.DeliveryTopicGone, schemas.DeliveryRefused, schemas.DeliveryNotCollected, schemas.DeliveryDeleted}
+	reasons := []string{"", schemas.DeliveryTopicGone, schemas.DeliveryRefused, schemas.DeliveryNotCollected, schemas.DeliveryDeleted, schemas.DeliveryClosed}
 	for _, r := range schemas.RefusalReasons() {
 		reasons = append(reasons, r.Name)
 	}
@@ -246,7 +246,7 @@ func closedSets(participants []string) map[string]func(string) bool {
 		"recipient":  of(participants...),
 		"event_type": of(types...), "reason": of(reasons...), "topic": of(topics...), "group": of(append(slices.Clone(groups), loneGroup)...),
 		"channel": of("http", "kafka", "mailbox", "page", "stream"), "stage": of("form", "append", "judge", "routed", "page"),
-		"door": of("http", "registry"), "queue": of("submitted", "to"), "owner": of("ledger", "inbox", "clock"), "operation": word, "outcome": word, "result": word,
+		"door": of("http", "registry"), "queue": of("submitted", "to", "held"), "owner": of("ledger", "inbox", "clock"), "operation": word, "outcome": word, "result": word,
 		"partition": number, "code": number, "code_class": like(`[2-5]xx|`), "call": like(`[A-Z]+ [a-z0-9/{}$]+`),
 		"version": like(`.+`), "clock": of(clocks...),
 		"participant": of(participants...), "kind": of(dir.CredentialAPIKey, dir.CredentialOAuth, dir.CredentialSCRAM, dir.CredentialCertificate),

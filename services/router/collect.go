@@ -143,7 +143,8 @@ func (c *collection) lookAt(ctx context.Context, participant directory.Participa
 		if err != nil {
 			return err
 		}
-		if !since.IsZero() && (oldest.IsZero() || since.Before(oldest)) {
+		// Who is shut out cannot collect, and that is known.
+		if participant.Active() && !since.IsZero() && (oldest.IsZero() || since.Before(oldest)) {
 			oldest = since
 		}
 		if !ends {

@@ -15,6 +15,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/logbook"
 	"github.com/relais-fr/relais/services/internal/problem"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
@@ -266,8 +267,14 @@ func (r *Router) derive(ctx context.Context, place schemas.Place, recipient stri
 // deriveCopy looks for the copy, and whether it was collected.
 func (r *Router) deriveCopy(ctx context.Context, c *copied, d *schemas.DeliveryChanged) error {
 	copied, err := r.isCopied(ctx, c)
-	if err != nil || !copied {
+	if err != nil {
 		return err
+	}
+	if !copied {
+		if r.standing(c.party) == suspended {
+			d.Reason = new(schemas.DeliverySuspended)
+		}
+		return nil
 	}
 	d.State, d.Attempt = schemas.DeliveryDelivered, 1
 	if d.Channel == schemas.ChannelPage || broker.Gone(r.host.Broker.Reachable(ctx, c.record.Topic, c.record.Partition)) {
@@ -301,19 +308,16 @@ func (r *Router) deriveCopy(ctx context.Context, c *copied, d *schemas.DeliveryC
 // isCopied says whether the router has brought the copy to its topic, by what it
 // has committed.
 func (r *Router) isCopied(ctx context.Context, c *copied) (bool, error) {
-	committed, err := r.host.Broker.GroupOffsets(ctx, r.host.Broker.Topic("router"), r.recorded, r.host.Settings.Partitions)
+	books, err := logbook.Of(ctx, r.host.Broker, r.host.Settings.Partitions)
 	if err != nil {
 		return false, err
 	}
-	b, err := parseBook(committed[c.place.Partition].Metadata)
-	if err != nil {
-		return false, nil //nolint:nilerr // nothing is committed yet
+	b, ok := books[c.place.Partition]
+	if !ok {
+		return false, nil // nothing is committed yet
 	}
 	short, _ := r.host.Broker.ShortName(c.record.Topic)
-	if m, ok := b.behind[short+"/"+strconv.Itoa(c.record.Partition)]; ok {
-		return c.place.Offset <= m.copied.Highest, nil
-	}
-	return c.place.Offset <= b.pair.Highest, nil
+	return b.HasCopied(logbook.Name(short, c.record.Partition), c.place.Offset), nil
 }
 
 // outcome is the first one on recorded of the submission at a place. It stands at

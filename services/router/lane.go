@@ -17,9 +17,11 @@ import (
 //
 //	live ──(not acknowledged for slowAfter, or full)──▶ behind ──(has read up to the reader)──▶ live
 //	live, behind ──(topic unknown for gonePatience)──▶ gone ──(topic there again)──▶ behind
+//	live, behind ──(recipient suspended)──▶ held ──(recipient resumed, or closed)──▶ behind
 //
 // While the topic is gone, each event for it is told as a dead delivery. All of
-// them are copied, in order, once it is back, before anything new.
+// them are copied, in order, once it is back, before anything new. While the
+// recipient is suspended nothing is written, told or lost: see hold.go.
 type lane struct {
 	p         *partition
 	name      string // as in the book: to.cnaf/3
@@ -43,6 +45,11 @@ type lane struct {
 	oldest time.Time // since when the oldest that is not copied has waited
 	gone   bool
 	told   broker.Pair // up to where it was told that deliveries are dead
+	held   bool        // the recipient is suspended
+	// late is up to where copies were held back when the recipient was resumed, or
+	// when another router stood there; resumed is when that was.
+	late    broker.Pair
+	resumed time.Time
 }
 
 const (
@@ -116,6 +123,8 @@ func (l *lane) run(ctx context.Context) {
 		switch {
 		case idle:
 			return
+		case l.standing() == suspended:
+			err = l.hold(ctx)
 		case gone:
 			err = l.mourn(ctx)
 		case len(batch) == 0:
@@ -123,7 +132,7 @@ func (l *lane) run(ctx context.Context) {
 		default:
 			err = l.send(ctx, batch)
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && !errors.Is(err, errSuspended) && ctx.Err() == nil {
 			l.p.fail(err)
 			return
 		}
@@ -243,14 +252,20 @@ func (l *lane) send(ctx context.Context, batch []*copied) error {
 }
 
 // write repeats the batch, unchanged, until its fate is known. One that is refused
-// is split until the culprit is alone: a dead delivery.
+// is split until the culprit is alone: a dead delivery. Where the recipient is
+// suspended meanwhile the batch is given up, whatever its fate: what is sent when it
+// is resumed begins with the same copy, so that one that arrives late is dropped.
 func (l *lane) write(ctx context.Context, batch []*copied) error {
-	records := make([]broker.Record, len(batch))
-	for i, c := range batch {
-		records[i] = c.record
-	}
+	records := l.recordsOf(batch)
 	var missing time.Time // since when the topic has been unknown
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		switch l.standing() {
+		case suspended:
+			return errSuspended
+		case closed:
+			return l.shutOut(ctx, batch)
+		case open:
+		}
 		base, err := l.attempt(ctx, records, wait > firstRetry)
 		var refused *broker.RefusedError
 		switch {
@@ -299,7 +314,7 @@ func (l *lane) written(ctx context.Context, batch []*copied, base int64) error {
 	}
 	now := time.Now()
 	for _, c := range batch {
-		if !c.received.IsZero() {
+		if !c.received.IsZero() && !l.isLate(c) {
 			l.p.metrics.endToEnd.Observe(now.Sub(c.received).Seconds())
 		}
 	}

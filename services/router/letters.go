@@ -207,7 +207,7 @@ func (ls *letters) depth() map[string]float64 {
 	if !ls.started {
 		return nil
 	}
-	byReason := map[string]float64{schemas.DeliveryTopicGone: 0, schemas.DeliveryRefused: 0, schemas.DeliveryNotCollected: 0, schemas.DeliveryDeleted: 0}
+	byReason := map[string]float64{schemas.DeliveryTopicGone: 0, schemas.DeliveryRefused: 0, schemas.DeliveryNotCollected: 0, schemas.DeliveryDeleted: 0, schemas.DeliveryClosed: 0}
 	for _, l := range ls.byKey {
 		byReason[l.reason()]++
 	}

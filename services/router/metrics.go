@@ -16,10 +16,14 @@ const (
 	outcomeDelivered = "delivered"
 	outcomeRefused   = "refused"
 	outcomeGone      = "gone"
+	outcomeClosed    = "closed"
 )
 
 // queueTo is where events wait for their copy on the recipient's topic.
 const queueTo = "to"
+
+// queueHeld is where events wait for their recipient, who is suspended, to be resumed.
+const queueHeld = "held"
 
 // queueCollect is where copies wait on the recipient's topic to be collected.
 const queueCollect = "collect"
@@ -67,7 +71,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 
 // tell registers what is looked up when it is asked for.
 func (r *Router) tell(reg prometheus.Registerer) {
-	telemetry.OldestPending(reg, queueTo, r.waiting.oldest)
+	telemetry.OldestPending(reg, queueTo, func() map[string]float64 { return r.waiting.ages((*lane).age) })
+	telemetry.OldestPending(reg, queueHeld, func() map[string]float64 { return r.waiting.ages((*lane).heldAge) })
 	telemetry.OldestPending(reg, queueCollect, r.uncollected.ages)
 	telemetry.DeadLetters(reg, r.letters.depth, r.letters.age)
 }
@@ -135,28 +140,52 @@ func (w *waiting) numbers() []int {
 	return all
 }
 
-// oldest is how many seconds each recipient's oldest event has waited.
-func (w *waiting) oldest() map[string]float64 {
+// ages is how many seconds each recipient's oldest event has waited, of those that
+// `age` counts.
+func (w *waiting) ages(age func(l *lane) time.Duration) map[string]float64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ages := map[string]float64{}
 	for p := range w.partitions {
 		p.mu.Lock()
 		for _, l := range p.lanes {
-			ages[l.label] = max(ages[l.label], l.age().Seconds())
+			ages[l.label] = max(ages[l.label], age(l).Seconds())
 		}
 		p.mu.Unlock()
 	}
 	return ages
 }
 
-// age is how long the oldest event has waited; p.mu is held.
+// age is how long the oldest event has waited for its copy; p.mu is held. One that
+// was held back has waited for it since the recipient was resumed.
 func (l *lane) age() time.Duration {
 	switch {
+	case l.held:
+		return 0
 	case len(l.pending) > 0:
-		return max(time.Since(l.pending[0].received), 0)
+		return l.since(l.pending[0].received)
 	case l.behind:
-		return max(time.Since(l.oldest), 0)
+		return l.since(l.oldest)
 	}
 	return 0
+}
+
+// since is how long ago t was; p.mu is held.
+func (l *lane) since(t time.Time) time.Duration {
+	if l.at().Next < l.late.Next && t.Before(l.resumed) {
+		t = l.resumed
+	}
+	if t.IsZero() {
+		return 0 // a router that has just begun does not know yet
+	}
+	return max(time.Since(t), 0)
+}
+
+// heldAge is how long the oldest event has waited for its recipient to be resumed;
+// p.mu is held.
+func (l *lane) heldAge() time.Duration {
+	if !l.held || l.oldest.IsZero() {
+		return 0
+	}
+	return max(time.Since(l.oldest), 0)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/logbook"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -51,64 +52,65 @@ func (r *Router) route(ctx context.Context, claim *broker.Claim) error {
 	}
 	for {
 		reached, err := r.share(ctx, claim, from)
-		begun := from.pair == broker.Beginning() && len(from.behind) == 0
+		begun := from.Pair == broker.Beginning() && len(from.Behind) == 0
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, broker.ErrBadPair) && !begun, errors.Is(err, broker.ErrOutOfRange) && (!begun || reached != broker.Beginning()):
 			r.host.Log.WarnContext(ctx, "position does not fit the log: routing from the beginning", telemetry.KeyPartition, claim.Partition, telemetry.KeyError, err)
-			from = book{pair: broker.Beginning()}
+			from = logbook.Beginning()
 		default:
 			return err
 		}
 	}
 }
 
-func committed(ctx context.Context, claim *broker.Claim) (book, error) {
+func committed(ctx context.Context, claim *broker.Claim) (logbook.Book, error) {
 	_, metadata, ok, err := claim.Committed(ctx)
 	if err != nil {
-		return book{}, fmt.Errorf("position of partition %d: %w", claim.Partition, err)
+		return logbook.Book{}, fmt.Errorf("position of partition %d: %w", claim.Partition, err)
 	}
 	if ok {
-		if b, err := parseBook(metadata); err == nil {
+		if b, err := logbook.Parse(metadata); err == nil {
 			return b, nil
 		}
 	}
-	return book{pair: broker.Beginning()}, nil
+	return logbook.Beginning(), nil
 }
 
 // share runs the reader, the lanes and the commits until ctx ends or one fails, and
 // tells how far the reader came.
-func (r *Router) share(ctx context.Context, claim *broker.Claim, from book) (broker.Pair, error) {
+func (r *Router) share(ctx context.Context, claim *broker.Claim, from logbook.Book) (broker.Pair, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	p := &partition{
 		Router: r, claim: claim, number: claim.Partition, moved: make(chan struct{}, 1), fail: fail,
-		seen: broker.NewDedup(from.pair), lanes: map[string]*lane{},
+		seen: broker.NewDedup(from.Pair), lanes: map[string]*lane{},
 	}
 	r.waiting.add(p)
 	defer r.waiting.remove(p)
 	p.resume(ctx, from)
 	var committing sync.WaitGroup
 	committing.Go(func() { p.commits(ctx) })
-	fail(p.read(ctx, from.pair.Next))
+	fail(p.read(ctx, from.Pair.Next))
 	p.work.Wait()
 	committing.Wait()
 	return p.seen.Pair(), context.Cause(ctx) // the reader's fault, or a lane's
 }
 
 // resume takes up the lanes that were behind.
-func (p *partition) resume(ctx context.Context, from book) {
+func (p *partition) resume(ctx context.Context, from logbook.Book) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for name, m := range from.behind {
+	for name, m := range from.Behind {
 		topic, number, _ := strings.Cut(name, "/")
 		n, err := strconv.Atoi(number)
 		if err != nil {
 			continue
 		}
 		l := p.lane(p.host.Broker.Topic(topic), n)
-		l.behind, l.next, l.told = true, m.copied, m.told
+		l.behind, l.next, l.told, l.late = true, m.Copied, m.Told, m.Held
+		l.resumed = time.Now()
 		l.start(ctx)
 	}
 }
@@ -210,35 +212,38 @@ func (p *partition) full() *lane {
 // lane is the lane of a recipient's partition; p.mu is held.
 func (p *partition) lane(topic string, number int) *lane {
 	short, _ := p.host.Broker.ShortName(topic)
-	name := short + "/" + strconv.Itoa(number)
+	name := logbook.Name(short, number)
 	l := p.lanes[name]
 	if l == nil {
-		l = &lane{p: p, name: name, topic: topic, partition: number, label: strings.TrimPrefix(short, "to."), moved: make(chan struct{}, 1), told: broker.Beginning()}
+		l = &lane{p: p, name: name, topic: topic, partition: number, label: strings.TrimPrefix(short, "to."), moved: make(chan struct{}, 1), told: broker.Beginning(), late: broker.Beginning()}
 		p.lanes[name] = l
 	}
 	return l
 }
 
 // book is where everybody stands.
-func (p *partition) book() book {
+func (p *partition) book() logbook.Book {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b := book{p.seen.Pair(), map[string]mark{}}
+	b := logbook.Book{Pair: p.seen.Pair(), Behind: map[string]logbook.Mark{}}
 	for name, l := range p.lanes {
 		switch at := l.at(); {
 		case l.behind:
-			m := mark{at, at}
+			m := logbook.At(at)
 			if l.told.Next > at.Next {
-				m.told = l.told
+				m.Told = l.told
 			}
-			b.behind[name] = m
-		case at.Next < b.pair.Next:
-			b.pair = at
+			if held := l.heldUpTo(); held.Next > at.Next {
+				m.Held = held
+			}
+			b.Behind[name] = m
+		case at.Next < b.Pair.Next:
+			b.Pair = at
 		}
 	}
-	for name, m := range b.behind {
-		if m.copied.Next >= b.pair.Next && m.told == m.copied {
-			delete(b.behind, name)
+	for name, m := range b.Behind {
+		if m.Copied.Next >= b.Pair.Next && m == logbook.At(m.Copied) {
+			delete(b.Behind, name)
 		}
 	}
 	return b
@@ -274,12 +279,12 @@ func (p *partition) commits(ctx context.Context) {
 
 // commit returns what is committed now.
 func (p *partition) commit(ctx context.Context, done string) string {
-	b := p.book().fit()
-	text := b.text()
-	if text == done || done == "" && b.pair == broker.Beginning() {
+	b := p.book().Fit()
+	text := b.String()
+	if text == done || done == "" && b.Pair == broker.Beginning() {
 		return done
 	}
-	if err := p.claim.Commit(ctx, b.pair.Next, text); err != nil {
+	if err := p.claim.Commit(ctx, b.Pair.Next, text); err != nil {
 		// Uncommitted copies are made again by the next owner, and dropped.
 		if ctx.Err() == nil && !errors.Is(err, broker.ErrGenerationOver) {
 			p.host.Log.WarnContext(ctx, "position is not committed", telemetry.KeyPartition, p.number, telemetry.KeyError, err)

@@ -42,6 +42,8 @@ type redriven struct {
 	// copies for offices' pages, which take none out of their order.
 	Waiting int `json:"waiting"`
 	OnPages int `json:"on_pages"`
+	// Shut are for recipients who are suspended, or closed: nothing is brought to them.
+	Shut int `json:"shut"`
 	// Missing are those whose event is not on the log any more.
 	Missing int `json:"missing"`
 	// Unknown are places of the choice where there is no dead letter.
@@ -140,6 +142,9 @@ func (r *redriveRun) all(ctx context.Context) error {
 			continue
 		case l.Channel == schemas.ChannelPage:
 			r.told.OnPages++
+			continue
+		case r.standing(l.Recipient) != open:
+			r.told.Shut++
 			continue
 		case r.told.DryRun:
 			r.told.Redriven++

@@ -92,6 +92,8 @@ func endedEarly(ctx context.Context, err error) problem.Document {
 		return problem.From(auth.ErrRevoked)
 	case ctx.Err() != nil:
 		return problem.New(schemas.ReasonNotReady, "the hub is stopping, or the connection ended: go on with the cursor")
+	case errors.Is(err, errSuspended):
+		return problem.New(problem.CodeConflict, "the participant is suspended, or closed, since a moment ago: go on with the cursor when it is resumed")
 	case errors.As(err, &refused):
 		return problem.New(problem.CodeUnprocessable, "the topic does not take the copies: "+refused.Error())
 	}
@@ -117,6 +119,8 @@ func (h *replays) read(r *http.Request) (*order, *problem.Document) {
 	switch {
 	case errors.As(err, &denied):
 		return refuse(problem.New(problem.CodeForbidden, denied.why))
+	case errors.Is(err, errSuspended):
+		return refuse(problem.New(problem.CodeConflict, a.Participant+" is suspended, and nothing is written for it meanwhile; resume it first"))
 	case err != nil:
 		return refuse(problem.New(schemas.ReasonMalformed, err.Error()))
 	}
@@ -144,6 +148,8 @@ func (h *replays) address(o *order, by auth.Principal) error {
 		return fmt.Errorf("participant: %.80q is not in the directory", o.Participant)
 	case p.Role == schemas.RoleOffice:
 		o.party = schemas.OfficesParticipant + "/" + o.Participant
+	case !o.dry && h.standing(o.Participant) == suspended:
+		return errSuspended
 	case p.HasTopics():
 		o.party = o.Participant
 	default:
@@ -303,6 +309,9 @@ func (r *replay) write(ctx context.Context, partition int, copies []again) error
 func (r *replay) writeStep(ctx context.Context, step []again) error {
 	if err := pause(ctx, time.Until(r.due)); err != nil {
 		return err
+	}
+	if r.standing(r.order.party) != open {
+		return errSuspended
 	}
 	r.due = time.Now().Add(time.Duration(len(step)) * time.Second / time.Duration(r.order.rate))
 	before := make([]*copied, 0, len(step))

@@ -58,6 +58,12 @@ func (r *Router) Run(ctx context.Context) error {
 	if err := r.host.Broker.WaitTopics(ctx, r.recorded, r.host.Broker.Topic("to.offices"), r.deliveries); err != nil {
 		return err
 	}
+	// Who is suspended is not known before.
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-r.host.Directory.Ready():
+	}
 	defer r.host.Ready.AwaitPartitions("routing")()
 	ctx, cancel := context.WithCancel(ctx)
 	var helpers sync.WaitGroup

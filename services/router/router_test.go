@@ -11,7 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/relais-fr/relais/services"
-	"github.com/relais-fr/relais/services/internal/broker"
 )
 
 func same(t *testing.T, what string, got, want any) {
@@ -48,7 +47,7 @@ func TestATopicThatIsGoneIsFilledInOrderBeforeAnythingNew(t *testing.T) {
 		r, _ := w.router()
 		missed = append(missed, w.record(0, "cnaf", "cpam"))
 		time.Sleep(20 * time.Second)
-		if age := r.waiting.oldest()["cnaf"]; age < 40 {
+		if age := r.waiting.ages((*lane).age)["cnaf"]; age < 40 {
 			t.Errorf("the oldest for cnaf has waited %v s", age)
 		}
 		if err := w.broker.EnsureTopics(t.Context(), services.ParticipantTopics(w.settings, "cnaf")...); err != nil {
@@ -66,7 +65,7 @@ func TestATopicThatIsGoneIsFilledInOrderBeforeAnythingNew(t *testing.T) {
 		steps := w.told()
 		delete(steps, missed[4]+"/cnaf") // told or not: it came while the topic came back
 		same(t, "told in the end", steps, redriven)
-		if age := r.waiting.oldest()["cnaf"]; age != 0 {
+		if age := r.waiting.ages((*lane).age)["cnaf"]; age != 0 {
 			t.Errorf("something for cnaf still waits, for %v s", age)
 		}
 	})
@@ -218,43 +217,3 @@ func TestABacklogIsReadOnceForAll(t *testing.T) {
 		same(t, "cpam has", w.places("relais.to.cpam"), all)
 	})
 }
-
-func TestABookIsReadAsItWasWritten(t *testing.T) {
-	full := book{pair: pairOf(100_000), behind: map[string]mark{}}
-	for i := range 500 {
-		full.behind[fmt.Sprintf("to.partner-%d/3", i)] = mark{pairOf(int64(99_000 + i)), pairOf(100_000)}
-	}
-	for _, b := range []book{
-		{pair: pairOf(0), behind: map[string]mark{}},
-		{pair: pairOf(1042), behind: map[string]mark{"to.cnaf/3": {pairOf(900), pairOf(900)}, "to.cpam/3": {pairOf(7), pairOf(1042)}}},
-		full,
-	} {
-		text := b.String()
-		if len(text) > maxBook {
-			t.Errorf("a book of %d bytes", len(text))
-		}
-		got, err := parseBook(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, "the book", got.String(), text)
-		for name, m := range b.behind {
-			if kept, ok := got.behind[name]; ok && kept != m || !ok && got.pair.Next > m.copied.Next {
-				t.Errorf("%s stands at %v, and the book says %v", name, m, got)
-			}
-		}
-	}
-}
-
-func TestWhatIsNoBookIsNotRead(t *testing.T) {
-	for _, text := range []string{
-		"", "1", "1,0 ", "1,0  to.cnaf/3:0,-1", "1,0 to.cnaf/3", "1,0 :0,-1", "1,0 to.cnaf/3:0,-1:0,-1", "1,0 to.cnaf/3:0,-1:1,0:1,0", "1,0 to.cnaf/3:x",
-		"1,0 to.cpam/3:0,-1 to.cnaf/3:0,-1", "01,0",
-	} {
-		if b, err := parseBook(text); err == nil {
-			t.Errorf("%q was read as %v", text, b)
-		}
-	}
-}
-
-func pairOf(next int64) broker.Pair { return broker.Pair{Next: next, Highest: next - 1} }

@@ -47,6 +47,7 @@ type world struct {
 	codec    *schemas.Codec
 	next     [partitions]int64
 	mux      *http.ServeMux // of the router made last
+	view     *directory.View
 
 	mu      sync.Mutex
 	without map[string]*kerr.Error   // topics that take nothing, and why
@@ -57,6 +58,11 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, kafka: enginetest.NewKafka(t), codec: schemas.NewCodec(enginetest.Schemas{}), without: map[string]*kerr.Error{}, held: map[string]time.Duration{}}
 	w.broker = w.dial()
+	w.view = directorytest.View(t,
+		directory.Participant{ID: "cnaf", Role: directory.RoleOperator},
+		directory.Participant{ID: "cpam", Role: directory.RoleOperator},
+		directory.Participant{ID: "admin", Role: directory.RoleAdmin},
+		directory.Office{ID: "demo-1"})
 	w.settings = config.DefaultHub()
 	w.settings.Partitions = partitions
 	specs := services.HubTopics(w.settings)
@@ -139,6 +145,27 @@ func (w *world) refuse(topic string, why *kerr.Error) {
 	w.without[topic] = why
 }
 
+// suspend, resume and shut change cnaf in the directory.
+func (w *world) suspend() {
+	w.put(directory.Participant{SuspendedSince: time.Now().Format(time.RFC3339Nano)})
+}
+func (w *world) resume() { w.put(directory.Participant{}) }
+func (w *world) shut() {
+	w.put(directory.Participant{SuspendedSince: time.Now().Format(time.RFC3339Nano), ClosedOn: time.Now().Format(time.DateOnly)})
+}
+
+func (w *world) put(p directory.Participant) {
+	w.t.Helper()
+	p.ID, p.Role = "cnaf", directory.RoleOperator
+	record, err := p.Record()
+	if err == nil {
+		err = w.view.Apply(record)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // hold lets a topic take this long for each request.
 func (w *world) hold(topic string, d time.Duration) {
 	w.mu.Lock()
@@ -155,11 +182,7 @@ func (w *world) router() (r *Router, stop func()) {
 // routerOn runs a router that reaches the broker as it is given it.
 func (w *world) routerOn(b *broker.Broker) (r *Router, stop func()) {
 	w.t.Helper()
-	view := directorytest.View(w.t,
-		directory.Participant{ID: "cnaf", Role: directory.RoleOperator},
-		directory.Participant{ID: "cpam", Role: directory.RoleOperator},
-		directory.Participant{ID: "admin", Role: directory.RoleAdmin},
-		directory.Office{ID: "demo-1"})
+	view := w.view
 	w.mux = http.NewServeMux()
 	r, err := New(services.Host{
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Broker: b, HTTP: w.mux, Ready: services.NewReadiness(),

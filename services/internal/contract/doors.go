@@ -385,7 +385,7 @@ func participantDoors() []Door {
 			answers: map[string]object{"200": whole}, problems: and(and(ofOne, ofWays...), problem.CodeConflict, problem.CodeParticipantClosed),
 		},
 		{
-			Method: "POST", Path: "/v1/participants/{id}/suspend", Group: groupDirectory, Summary: "Shut every door for a participant, at once", Text: "What is open ends too. Nothing is deleted.", params: id,
+			Method: "POST", Path: "/v1/participants/{id}/suspend", Group: groupDirectory, Summary: "Shut every door for a participant, at once", Text: "What is open ends too. Nothing is deleted; what comes for it is held back until it is resumed.", params: id,
 			answers: map[string]object{"200": view}, problems: and(ofOne, problem.CodeParticipantClosed),
 		},
 		{

@@ -34,7 +34,8 @@ type Participant struct {
 	// past events point to it.
 	ClosedOn string `json:"closed_on,omitempty"`
 	// SuspendedSince is the moment (RFC 3339) since which every door is shut to it;
-	// empty while they are open. Nothing of it is deleted meanwhile.
+	// empty while they are open. Nothing of it is deleted meanwhile, and nothing is
+	// copied to it.
 	SuspendedSince string `json:"suspended_since,omitempty"`
 	// DoorsSince is the moment (RFC 3339) at which its topics, rights and
 	// credentials were complete; empty before.

@@ -60,7 +60,7 @@ func OldestPending(reg prometheus.Registerer, queue string, read func() map[stri
 	GaugesFunc(reg, prometheus.GaugeOpts{
 		Name: "relais_oldest_pending_seconds",
 		Help: "How long the oldest event in the queue has waited, by participant (offices as one): in submitted for its outcome, by who handed it in; " +
-			"in to for its copy, by who is to get it; in collect, on its recipient's topic, for one of its groups or its mailbox to acknowledge it.",
+			"in to for its copy, by who is to get it; in held for that one, who is suspended, to be resumed; in collect, on its recipient's topic, for one of its groups or its mailbox to acknowledge it.",
 		ConstLabels: prometheus.Labels{"queue": queue},
 	}, "operator", read)
 }
