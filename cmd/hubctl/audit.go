@@ -185,6 +185,11 @@ func (a *auditing) sayOf(c *call, sums map[string]any) {
 	if sums["handed_in"] == 0.0 {
 		c.out.printf("nothing was handed in over this span\n")
 	}
+	for name, what := range map[string]string{"held": "held back for participants that are suspended", "shut_out": "not copied to participants that are closed"} {
+		if n, _ := sums[name].(float64); n > 0 {
+			c.out.printf("%s %v\n", what, n)
+		}
+	}
 	if sums["repaired"] != 0.0 {
 		c.out.printf("written by a repair of the log %v\n", sums["repaired"])
 	}

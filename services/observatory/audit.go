@@ -69,10 +69,14 @@ type sums struct {
 	Quarantined int64     `json:"quarantined"`
 	// Repaired are submissions that a repair of the log wrote: they stand for what was
 	// lost, or hand in again what stood there before.
-	Repaired    int64 `json:"repaired"`
-	Outcomes    int64 `json:"outcomes"`
-	Repeated    int64 `json:"written_again"`
-	Copies      int64 `json:"copies"`
+	Repaired int64 `json:"repaired"`
+	Outcomes int64 `json:"outcomes"`
+	Repeated int64 `json:"written_again"`
+	Copies   int64 `json:"copies"`
+	// Held are copies that the router holds back because their recipient is suspended;
+	// ShutOut were never made, because it is closed, and their senders are told.
+	Held        int64 `json:"held"`
+	ShutOut     int64 `json:"shut_out"`
 	Differences int64 `json:"differences"`
 }
 

@@ -16,13 +16,16 @@ import (
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/config"
+	"github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/directory/directorytest"
 	"github.com/relais-fr/relais/services/internal/enginetest"
 )
 
 // scene is a log that a test writes by hand, and the audit of it.
 type scene struct {
-	t      *testing.T
-	broker *broker.Broker
+	t         *testing.T
+	broker    *broker.Broker
+	directory *directory.View
 }
 
 func newScene(t *testing.T) *scene {
@@ -39,7 +42,8 @@ func newScene(t *testing.T) *scene {
 	if err := b.EnsureTopics(t.Context(), append(topics, services.ParticipantTopics(settings, "cnam")...)...); err != nil {
 		t.Fatal(err)
 	}
-	return &scene{t: t, broker: b}
+	view := directorytest.View(t, directory.Participant{ID: "cnaf", Role: directory.RoleOperator}, directory.Participant{ID: "cnam", Role: directory.RoleOperator})
+	return &scene{t: t, broker: b, directory: view}
 }
 
 // write writes a record of attributes, `name=value`, and returns where it stands.
@@ -95,7 +99,7 @@ func (s *scene) auditOf(over span) (found []string, total sums) {
 	s.t.Helper()
 	settings := config.Default("127.0.0.1:0")
 	settings.Partitions = 1
-	o := &Observatory{host: services.Host{Broker: s.broker, Settings: settings, Log: slog.New(slog.DiscardHandler)}}
+	o := &Observatory{host: services.Host{Broker: s.broker, Directory: s.directory, Settings: settings, Log: slog.New(slog.DiscardHandler)}}
 	a := &audit{Observatory: o, span: over, tell: func(t told) error {
 		if d := t.Difference; d != nil {
 			found = append(found, fmt.Sprintf("%s %s %s/%d/%d %s", d.Difference, d.Participant, strings.TrimPrefix(d.Topic, "relais."), d.Partition, d.Offset, d.ID))

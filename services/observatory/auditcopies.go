@@ -11,6 +11,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/logbook"
 )
 
 // stamps are the headers that a copy does not have, or has of its own.
@@ -54,10 +55,15 @@ func (a *audit) copies(ctx context.Context, p int, first, next int64, all map[in
 			topics[party] = []int{p}
 		}
 	}
-	seen := map[string]map[int64]bool{}
+	// Looked at before the copies: what is held back now and copied meanwhile is seen.
+	books, err := logbook.Of(ctx, a.host.Broker, a.partitions())
+	if err != nil {
+		return err
+	}
+	seen, last := map[string]map[int64]bool{}, map[string]int64{}
 	for name, partitions := range topics {
 		for _, at := range partitions {
-			if err := a.copiesOn(ctx, name, at, p, first, next, all, seen); err != nil {
+			if last[name], err = a.copiesOn(ctx, name, at, p, first, next, all, seen); err != nil {
 				return err
 			}
 		}
@@ -69,6 +75,14 @@ func (a *audit) copies(ctx context.Context, p int, first, next int64, all map[in
 		}
 		for _, party := range s.parties {
 			if parties[party] && (s.mine || party == a.participant) && !seen[party][n] {
+				if books[p].Holds(logbook.Name("to."+party, p), n) {
+					a.sums.Held++
+					continue
+				}
+				if n > last[party] && a.isClosed(party) {
+					a.sums.ShutOut++
+					continue
+				}
 				if err := a.found(difference{Difference: noCopy, Participant: party, Place: placeOf(p, n), Topic: a.topicOf(party), Partition: p, Offset: -1, Source: s.source, ID: s.id}); err != nil {
 					return err
 				}
@@ -76,6 +90,13 @@ func (a *audit) copies(ctx context.Context, p int, first, next int64, all map[in
 		}
 	}
 	return nil
+}
+
+// isClosed says whether a party is a participant that was closed: it has no copy of
+// what came later.
+func (a *audit) isClosed(party string) bool {
+	p, ok := a.host.Directory.Participant(party)
+	return ok && p.Closed()
 }
 
 func (a *audit) topicOf(party string) string {
@@ -86,23 +107,27 @@ func (a *audit) topicOf(party string) string {
 }
 
 // copiesOn reads the copies of one submitted partition on one partition of a `to`
-// topic.
-func (a *audit) copiesOn(ctx context.Context, name string, at, p int, first, next int64, all map[int64]*submission, seen map[string]map[int64]bool) error {
+// topic, and tells the highest number that the topic has.
+func (a *audit) copiesOn(ctx context.Context, name string, at, p int, first, next int64, all map[int64]*submission, seen map[string]map[int64]bool) (last int64, err error) {
+	last = -1
 	topic := a.host.Broker.Topic("to." + name)
 	r, err := a.host.Broker.RangeOf(ctx, topic, at)
 	if err != nil {
-		return err
+		return last, err
 	}
 	from, err := a.copiesFrom(ctx, name, topic, at, r, first)
 	if err != nil {
-		return err
+		return last, err
 	}
 	highest := map[string]int64{}
 	var failed error
 	err = a.scan(ctx, topic, at, from, r.Next, func(rec *broker.Record) bool {
 		submittedPartition, perr := strconv.Atoi(header(rec, schemas.AttrSubmittedPartition))
 		n, nerr := strconv.ParseInt(header(rec, schemas.AttrSubmittedOffset), 10, 64)
-		if errors.Join(perr, nerr) != nil || submittedPartition != p || n < first || n >= next || len(rec.Header("ce_"+schemas.AttrReplay)) > 0 {
+		if errors.Join(perr, nerr) != nil || submittedPartition != p || len(rec.Header("ce_"+schemas.AttrReplay)) > 0 {
+			return true
+		}
+		if last = max(last, n); n < first || n >= next {
 			return true
 		}
 		party := name
@@ -112,7 +137,7 @@ func (a *audit) copiesOn(ctx context.Context, name string, at, p int, first, nex
 		failed = a.copyOf(rec, party, p, n, all[n], highest, seen)
 		return failed == nil
 	}, func(int64) {})
-	return errors.Join(err, failed)
+	return last, errors.Join(err, failed)
 }
 
 // copiesFrom is where copies of the span can begin: on a topic of a participant's

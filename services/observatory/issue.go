@@ -59,7 +59,13 @@ func (o *Observatory) failed(ctx context.Context, participant string, err error)
 func (o *Observatory) due(ctx context.Context, at time.Time) []*account {
 	var all []*account
 	for _, p := range o.host.Directory.Snapshot().Participants() {
-		if !p.HasTopics() || p.Closed() {
+		if !p.HasTopics() {
+			continue
+		}
+		if !p.Active() {
+			// It could not read one, and none would come onto its topic. The next one
+			// covers all of it.
+			o.metrics.forget(p.ID)
 			continue
 		}
 		a, err := o.open(ctx, p, at)

@@ -51,6 +51,13 @@ func (m *metrics) issued(participant string, spanEnd time.Time) {
 	m.spans[participant] = spanEnd
 }
 
+// forget lets go of a participant that is issued no statements.
+func (m *metrics) forget(participant string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.spans, participant)
+}
+
 // audited notes the result of an audit of all participants.
 func (m *metrics) audited(participant string, differences int64) {
 	if participant == "" {

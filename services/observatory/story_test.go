@@ -37,13 +37,12 @@ import (
 // a ledger, a router, and a gateway that takes everything from relais.from.hub.
 type house struct {
 	*scene
-	kafka     *enginetest.Kafka
-	redis     *redis.Client
-	directory *directory.View
-	settings  config.Settings
-	keys      map[string]string // the files of the keys a and b
-	last      http.Handler      // of the observatory that was made last
-	events    int
+	kafka    *enginetest.Kafka
+	redis    *redis.Client
+	settings config.Settings
+	keys     map[string]string // the files of the keys a and b
+	last     http.Handler      // of the observatory that was made last
+	events   int
 }
 
 func newHouse(t *testing.T) *house {
@@ -68,13 +67,13 @@ func newHouse(t *testing.T) *house {
 		}
 		records = append(records, directory.Setting{Name: directory.SettingStatementKey + key.Public.ID, Value: base64.StdEncoding.EncodeToString(key.Public.Public)})
 	}
-	h.directory = directorytest.View(t, records...)
+	view := directorytest.View(t, records...)
 	b, err := broker.New(broker.Config{Brokers: []string{h.kafka.Addr}, Dial: h.kafka.Dial, Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Close() })
-	h.scene = &scene{t: t, broker: b}
+	h.scene = &scene{t: t, broker: b, directory: view}
 	if err := h.broker.EnsureTopics(t.Context(), append(services.HubTopics(h.settings), services.ParticipantTopics(h.settings, "cnaf")...)...); err != nil {
 		t.Fatal(err)
 	}
