@@ -154,7 +154,7 @@ func All() []Defect {
 			Clause: "The router commits the pair after its copies are acknowledged.",
 			Edits: []Edit{{
 				router + "partition.go",
-				"		case at.Next < b.pair.Next:\n			b.pair = at\n",
+				"		case at.Next < b.Pair.Next:\n			b.Pair = at\n",
 				"",
 			}},
 		},
