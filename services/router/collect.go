@@ -10,6 +10,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -56,7 +57,7 @@ func (r *Router) watchCollection(ctx context.Context) {
 	case <-r.host.Directory.Ready():
 	}
 	c := &collection{Router: r, seen: map[string]int64{}, collected: map[string]int64{}}
-	for wait := collectFirst; pause(ctx, wait) == nil; wait = collectEvery {
+	for wait := collectFirst; pause.For(ctx, wait) == nil; wait = collectEvery {
 		look, cancel := context.WithTimeout(ctx, collectTimeout)
 		err := c.look(look)
 		cancel()

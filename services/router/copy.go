@@ -10,6 +10,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -153,7 +154,7 @@ func (r *Router) publish(ctx context.Context, changes []*schemas.DeliveryChanged
 			return err
 		}
 		r.host.Log.WarnContext(ctx, "steps of deliveries cannot be told, trying again", telemetry.KeyTopic, r.deliveries, telemetry.KeyCount, len(changes), telemetry.KeyError, err)
-		if err := pause(ctx, tellPause); err != nil {
+		if err := pause.For(ctx, tellPause); err != nil {
 			return err
 		}
 	}
@@ -221,7 +222,7 @@ func (r *Router) enqueue(ctx context.Context, before []*copied, c *copied) error
 				return ctx.Err()
 			}
 		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 10*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -235,17 +236,5 @@ func full(ctx context.Context, ack *broker.Ack) bool {
 		return errors.Is(err, broker.ErrBufferFull)
 	default:
 		return false
-	}
-}
-
-// pause waits; an error when ctx ended first.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

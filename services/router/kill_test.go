@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 )
 
 // moment is one in the life of a copy at which its router can be killed.
@@ -80,12 +81,12 @@ func killed(t *testing.T, at moment, topic string, nth int) copiesBy {
 	w := newWorld(t)
 	victim := &victim{w: w, at: at, topic: []byte(topic), left: nth, died: make(chan struct{})}
 	_, stop := w.routerOn(victim.open())
-	_ = pause(t.Context(), 5*time.Second)
+	_ = pause.For(t.Context(), 5*time.Second)
 	for range rounds {
 		for p := range partitions {
 			w.record(p, "cnaf", "offices/demo-1", "cpam")
 		}
-		_ = pause(t.Context(), 200*time.Millisecond)
+		_ = pause.For(t.Context(), 200*time.Millisecond)
 	}
 	if at != "" {
 		select {
@@ -96,7 +97,7 @@ func killed(t *testing.T, at moment, topic string, nth int) copiesBy {
 		stop()
 		w.router()
 	}
-	_ = pause(t.Context(), time.Minute) // the group waits for the dead
+	_ = pause.For(t.Context(), time.Minute) // the group waits for the dead
 	got := copiesBy{Taken: map[string][]broker.Record{}}
 	for _, topic := range []string{"relais.to.cnaf", "relais.to.cpam", "relais.to.offices"} {
 		numbers := broker.Numbers{}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -289,7 +290,7 @@ func (l *lane) write(ctx context.Context, batch []*copied) error {
 			l.lose(ctx, err)
 			return nil
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -407,7 +408,7 @@ func (l *lane) mourn(ctx context.Context) error {
 	told, goal := l.told, l.p.seen.Pair().Next
 	l.p.mu.Unlock()
 	if told.Next >= goal {
-		return pause(ctx, goneCheck)
+		return pause.For(ctx, goneCheck)
 	}
 	copies, next, err := l.missed(ctx, told)
 	if err != nil {

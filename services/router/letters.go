@@ -11,6 +11,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -52,7 +53,7 @@ func (r *Router) followLetters(ctx context.Context) {
 			return
 		}
 		r.host.Log.WarnContext(ctx, "deliveries are not followed, trying again", telemetry.KeyTopic, r.deliveries, telemetry.KeyError, err)
-		_ = pause(ctx, lettersPause)
+		_ = pause.For(ctx, lettersPause)
 	}
 }
 

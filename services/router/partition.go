@@ -11,6 +11,7 @@ import (
 
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/logbook"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
 
@@ -264,7 +265,7 @@ func (p *partition) commits(ctx context.Context) {
 		select {
 		case <-p.moved:
 			done = p.commit(ctx, done)
-			if pause(ctx, commitEvery) == nil {
+			if pause.For(ctx, commitEvery) == nil {
 				continue
 			}
 		case <-ctx.Done():

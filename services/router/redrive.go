@@ -14,6 +14,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/problem"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
@@ -150,7 +151,7 @@ func (r *redriveRun) all(ctx context.Context) error {
 			r.told.Redriven++
 			continue
 		}
-		if err := pause(ctx, time.Until(due)); err != nil {
+		if err := pause.For(ctx, time.Until(due)); err != nil {
 			return err
 		}
 		due = due.Add(time.Second / time.Duration(*r.ask.Rate))

@@ -13,6 +13,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/broker"
+	"github.com/relais-fr/relais/services/internal/pause"
 	"github.com/relais-fr/relais/services/internal/problem"
 	"github.com/relais-fr/relais/services/internal/telemetry"
 )
@@ -307,7 +308,7 @@ func (r *replay) write(ctx context.Context, partition int, copies []again) error
 }
 
 func (r *replay) writeStep(ctx context.Context, step []again) error {
-	if err := pause(ctx, time.Until(r.due)); err != nil {
+	if err := pause.For(ctx, time.Until(r.due)); err != nil {
 		return err
 	}
 	if r.standing(r.order.party) != open {

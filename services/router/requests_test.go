@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/relais-fr/relais/services/internal/pause"
 )
 
 // TestABurstCostsOneRequestForEachPartitionItComesFrom counts the requests that bring
@@ -32,7 +34,7 @@ func TestABurstCostsOneRequestForEachPartitionItComesFrom(t *testing.T) {
 			return nil, nil, false
 		})
 		w.router()
-		_ = pause(t.Context(), 30*time.Second)
+		_ = pause.For(t.Context(), 30*time.Second)
 		mu.Lock()
 		defer mu.Unlock()
 		same(t, "offices have", len(slices.Compact(w.firsts("relais.to.offices"))), 100*partitions)

@@ -14,6 +14,7 @@ import (
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/enginetest"
+	"github.com/relais-fr/relais/services/internal/pause"
 )
 
 // slowFor runs the measurement in real time, each row so long: `go test
@@ -92,7 +93,7 @@ func latencies(t *testing.T, begin func(*world), rate int, takes, length time.Du
 	for i := range n {
 		w.record(i%partitions, "cnaf", "cpam", "offices/demo-1")
 		due = due.Add(time.Duration(uneven.Int64N(2 * int64(time.Second) / int64(rate))))
-		_ = pause(t.Context(), time.Until(due))
+		_ = pause.For(t.Context(), time.Until(due))
 	}
 	time.Sleep(2 * time.Second)
 	cancel()
