@@ -8,8 +8,15 @@ import (
 	"crypto/sha512"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
+	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/scram"
+
+	"github.com/relais-fr/relais/services/internal/pause"
 )
 
 // scramIterations is Kafka's least, and the only number that the embedded broker
@@ -18,13 +25,61 @@ const scramIterations = 4096
 
 // SetPassword lets a participant sign in by SCRAM, with SHA-512 or SHA-256. The
 // cluster keeps what a password can be checked with, and never sees it. Who is
-// signed in stays so.
+// signed in stays so. When it returns, every broker that can be reached takes the
+// password.
 func (b *Broker) SetPassword(ctx context.Context, id, password string) error {
 	err := b.mayBeParticipant(id)
 	if err == nil {
 		err = b.setPassword(ctx, id, password)
 	}
+	if err == nil {
+		err = b.awaitPassword(ctx, id, password)
+	}
 	return about("set the password of", id, err)
+}
+
+// awaitPassword waits until the brokers take a password: the controller acknowledges
+// it, and they learn it from the controller's log a moment later. Clients take a
+// sign-in that fails to be final. It signs in where the hub itself does; a hub without
+// a password of its own knows no such place, and does not wait.
+func (b *Broker) awaitPassword(ctx context.Context, id, password string) error {
+	if b.cfg.Login.User == "" {
+		return nil
+	}
+	mechanism, err := scram.Mechanism(scram.SHA512, id, password)
+	if err != nil {
+		return err
+	}
+	cluster, err := b.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{}})
+	if err != nil {
+		return fmt.Errorf("the brokers: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, passwordPatience)
+	defer cancel()
+	for _, at := range cluster.Brokers {
+		address := net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+		for !b.mayTake(ctx, address, mechanism) {
+			if pause.For(ctx, 20*time.Millisecond) != nil {
+				return fmt.Errorf("%s does not take it yet: %w", address, context.Cause(ctx))
+			}
+		}
+	}
+	return nil
+}
+
+// passwordPatience is how long brokers may take to learn a password; a few
+// milliseconds are usual.
+const passwordPatience = 10 * time.Second
+
+// mayTake says whether a broker takes a sign-in, or cannot be asked.
+func (b *Broker) mayTake(ctx context.Context, address string, mechanism sasl.Mechanism) bool {
+	dialer := kafka.Dialer{ClientID: b.cfg.ClientID, DialFunc: b.cfg.Dial, Timeout: 5 * time.Second, TLS: b.cfg.Login.TLS, SASLMechanism: mechanism}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return !errors.Is(err, kafka.SASLAuthenticationFailed)
+	}
+	_ = conn.Close()
+	return true
 }
 
 func (b *Broker) setPassword(ctx context.Context, id, password string) error {

@@ -6,6 +6,7 @@ package rights_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"strings"
@@ -116,6 +117,26 @@ func TestNothingIsAllowedAtKafkaThatTheTableDoesNotAllow(t *testing.T) {
 		}
 		wrong.Range(func(what, _ any) bool { t.Error(what); return true })
 		t.Logf("%s: %d requests of 4 principals by %v, %d let through, all as the table says: %t", e.name, tried, e.ways, let, !t.Failed())
+	})
+}
+
+// A client takes a sign-in that fails to be final, and on Apache Kafka a broker learns
+// of a password after the controller has acknowledged it.
+func TestAPasswordIsTakenAtOnceWhenItIsSet(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e *engine) {
+		const tries = 20
+		late := 0
+		for range tries {
+			fresh := rand.Text()
+			must(t, e.hub.SetPassword(t.Context(), "cnaf", fresh))
+			if err := e.tryIn(append(e.scram("cnaf", fresh), kgo.SeedBrokers(e.brokers...))...); err != nil {
+				late++
+				t.Log(err)
+			}
+		}
+		if late > 0 {
+			t.Errorf("%s: %d of %d passwords were not taken when they were set", e.name, late, tries)
+		}
 	})
 }
 
