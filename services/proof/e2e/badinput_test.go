@@ -273,7 +273,7 @@ func TestBadInputAtTheHTTPDoor(t *testing.T) {
 			h.fact(t, "cnaf", b.referral())
 		})
 	}
-	got := slices.DeleteFunc(h.typesOf(t, "cnaf", b.subject), func(typ string) bool { return typ == "SubmissionRefused" })
+	got := slices.DeleteFunc(h.typesNow(t, "cnaf", b.subject), func(typ string) bool { return typ == "SubmissionRefused" })
 	if !cmp.Equal(got, []string{"ReferralMade"}) {
 		t.Errorf("the operator got %v of the case that was tried", got)
 	}
@@ -338,7 +338,7 @@ func TestAttributesOfTheHubAreDropped(t *testing.T) {
 			}
 		}
 	}
-	if got := b.h.typesOf(t, "msa", e.subject()); len(got) > 0 {
+	if got := b.h.typesNow(t, "msa", e.subject()); len(got) > 0 {
 		t.Errorf("msa got %v", got)
 	}
 }

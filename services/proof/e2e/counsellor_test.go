@@ -177,6 +177,7 @@ func TestDoubleClickIsOneEvent(t *testing.T) {
 			b, h := theBrowser(t), theHub(t)
 			e, _ := newReferral("cnaf", "demo-4")
 			h.fact(t, "cnaf", e)
+			h.shows(t, "/offices/demo-4/cases/"+e.subject())
 			p := b.open(t, h.http+"/offices/demo-4/cases/"+e.subject(), settings...)
 			p.ask("receive", 2)
 			p.until(css(".state.received"))
@@ -185,7 +186,7 @@ func TestDoubleClickIsOneEvent(t *testing.T) {
 			if got := p.text(`String(document.querySelectorAll(".timeline > li").length)`); got != "3" {
 				t.Errorf("the timeline has %s events, want 3:\n%s", got, p.shows())
 			}
-			if got := h.typesOf(t, "cnaf", e.subject()); !cmp.Equal(got, []string{"ReferralMade", "ReferralReceived", "ReferralAccepted"}) {
+			if got := h.typesOf(t, "cnaf", e.subject(), 3); !cmp.Equal(got, []string{"ReferralMade", "ReferralReceived", "ReferralAccepted"}) {
 				t.Errorf("the operator got %v", got)
 			}
 			if got := p.text(`location.pathname`); got != "/offices/demo-4/cases/"+e.subject() {
@@ -198,8 +199,37 @@ func TestDoubleClickIsOneEvent(t *testing.T) {
 // noScript keeps pages from running theirs.
 const noScript = "Emulation.setScriptExecutionDisabled"
 
-// typesOf are the events of a case in a participant's mailbox.
-func (h *hub) typesOf(t *testing.T, who, subject string) (types []string) {
+// shows waits until there is a page at a path: the desk has what was just recorded a
+// moment after it was.
+func (h *hub) shows(t *testing.T, path string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), pageLimit)
+	defer cancel()
+	for {
+		a, err := h.call(ctx, http.MethodGet, path, "", nil)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case a.status == http.StatusOK:
+			return
+		}
+		pause()
+	}
+}
+
+// typesOf are the events of a case in a participant's mailbox, once there are so many
+// of them or no more come.
+func (h *hub) typesOf(t *testing.T, who, subject string, count int) (types []string) {
+	t.Helper()
+	for limit := time.Now().Add(pageLimit); ; {
+		if types = h.typesNow(t, who, subject); len(types) >= count || time.Now().After(limit) {
+			return types
+		}
+		pause()
+	}
+}
+
+func (h *hub) typesNow(t *testing.T, who, subject string) (types []string) {
 	t.Helper()
 	for cursor := ""; ; {
 		a, err := h.call(t.Context(), http.MethodGet, "/v1/mailbox?cursor="+cursor, who, nil)
@@ -229,6 +259,7 @@ func TestPageWithoutScript(t *testing.T) {
 	b, h := theBrowser(t), theHub(t)
 	e, reference := newReferral("cnaf", "demo-5")
 	h.fact(t, "cnaf", e)
+	h.shows(t, "/offices/demo-5/cases/"+e.subject())
 	p := b.open(t, h.http+"/", noScript)
 	p.enter(css("#q"), "Saint-Malo")
 	p.click(css("form[role=search] button"))
@@ -241,7 +272,7 @@ func TestPageWithoutScript(t *testing.T) {
 	p.until(css("#banner") + `?.innerText.trim() === "Enregistré."`)
 	made := p.text(css(".reference") + ".innerText")
 	id := p.text(`decodeURIComponent(location.pathname.split("/").pop())`)
-	if got := h.typesOf(t, "cnaf", id); !cmp.Equal(got, []string{"ReferralMade"}) || !schemas.ValidReference(made) {
+	if got := h.typesOf(t, "cnaf", id, 1); !cmp.Equal(got, []string{"ReferralMade"}) || !schemas.ValidReference(made) {
 		t.Errorf("%s is on the page and the operator got %v", made, got)
 	}
 

@@ -112,7 +112,7 @@ func TestExamplesDoWhatTheirReadmesSay(t *testing.T) {
 				}
 			}
 			for _, r := range all {
-				if got := s.h.typesOf(t, "demo-1", r.subject); !cmp.Equal(got, []string{"ReferralMade", "ReferralReceived"}) {
+				if got := s.h.typesOf(t, "demo-1", r.subject, 2); !cmp.Equal(got, []string{"ReferralMade", "ReferralReceived"}) {
 					t.Errorf("the office got %v of %s", got, r.subject)
 				}
 			}
