@@ -1,15 +1,11 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -105,38 +101,11 @@ func (b *bench) openGuarded(ctx context.Context, place int, secure bool) (*guard
 			return nil, err
 		}
 	}
-	log, err := os.OpenFile(filepath.Join(b.Folder, "log", fmt.Sprintf("security-%d.log", place)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	engines, stop, err := b.within(ctx, s, fmt.Sprintf("security-%d.log", place))
 	if err != nil {
 		return nil, err
 	}
-	said, out := io.Pipe()
-	h := hub.New(s, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})), out, hub.Network{})
-	var engines *hub.Embedded
-	h.OnEngines(func(e *hub.Embedded) { engines = e })
-	run, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() {
-		err := h.Run(run)
-		_ = out.CloseWithError(errors.Join(err, io.EOF))
-		ended <- err
-	}()
-	g.stop = func() {
-		cancel()
-		if err := <-ended; err != nil {
-			_, _ = fmt.Fprintln(log, err)
-		}
-		_ = log.Close()
-		_ = os.RemoveAll(s.Data)
-	}
-	ready := false
-	for lines := bufio.NewScanner(said); !ready && lines.Scan(); {
-		ready = lines.Text() == "ready"
-	}
-	if !ready {
-		g.stop()
-		return nil, errors.New("the hub did not start")
-	}
-	go func() { _, _ = io.Copy(io.Discard, said) }()
+	g.stop = stop
 	if secure {
 		err = g.admit(ctx, s, engines)
 	}

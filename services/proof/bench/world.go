@@ -133,19 +133,33 @@ func (b *bench) openWithin(ctx context.Context, prefix string) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	log, err := os.OpenFile(filepath.Join(b.Folder, "log", prefix+"-within.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	engines, stop, err := b.within(ctx, s, prefix+"-within.log")
 	if err != nil {
+		_ = w.client.Close()
 		return nil, err
+	}
+	w.flush = func(ctx context.Context) error {
+		r := engines.Redis()
+		defer func() { _ = r.Close() }()
+		return r.FlushAll(ctx).Err()
+	}
+	w.stop = func() {
+		_ = w.client.Close()
+		stop()
+	}
+	return w, nil
+}
+
+// within runs a hub in this process, and returns when it is ready. Its log, and why it
+// ended, go to a file; stop removes its data too.
+func (b *bench) within(ctx context.Context, s config.Settings, logFile string) (engines *hub.Embedded, stop func(), err error) {
+	log, err := os.OpenFile(filepath.Join(b.Folder, "log", logFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, err
 	}
 	said, out := io.Pipe()
 	h := hub.New(s, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})), out, hub.Network{})
-	h.OnEngines(func(e *hub.Embedded) {
-		w.flush = func(ctx context.Context) error {
-			r := e.Redis()
-			defer func() { _ = r.Close() }()
-			return r.FlushAll(ctx).Err()
-		}
-	})
+	h.OnEngines(func(e *hub.Embedded) { engines = e })
 	run, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
@@ -153,8 +167,7 @@ func (b *bench) openWithin(ctx context.Context, prefix string) (*world, error) {
 		_ = out.CloseWithError(errors.Join(err, io.EOF))
 		ended <- err
 	}()
-	w.stop = func() {
-		_ = w.client.Close()
+	stop = func() {
 		cancel()
 		if err := <-ended; err != nil {
 			_, _ = fmt.Fprintln(log, err)
@@ -166,12 +179,11 @@ func (b *bench) openWithin(ctx context.Context, prefix string) (*world, error) {
 	for lines.Scan() {
 		if lines.Text() == "ready" {
 			go func() { _, _ = io.Copy(io.Discard, said) }()
-			return w, nil
+			return engines, stop, nil
 		}
 	}
-	err = lines.Err()
-	w.stop()
-	return nil, fmt.Errorf("the hub did not start: %w", err)
+	stop()
+	return nil, nil, fmt.Errorf("the hub did not start: %w", lines.Err())
 }
 
 // servicesOf are the services but the registry in the order of their start; one that

@@ -23,17 +23,7 @@ func TestExamplesSignInToASecuredKafka(t *testing.T) {
 	if err := os.WriteFile(password, []byte(kafka.Password), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h, err := startHub(dir, "--secure", "--brokers", strings.Join(kafka.Brokers, ","), "--kafka-user", kafka.User, "--kafka-password-file", password)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		h.kill()
-		if err := h.complaint(); err != nil {
-			t.Error(err)
-		}
-	})
-	h.logOnFailure(t)
+	h := ownHub(t, dir, "--secure", "--brokers", strings.Join(kafka.Brokers, ","), "--kafka-user", kafka.User, "--kafka-password-file", password)
 	admin := strings.TrimSpace(read(t, filepath.Join(dir, "data", "admin.key")))
 	for _, x := range examples {
 		t.Run(x.name, func(t *testing.T) {

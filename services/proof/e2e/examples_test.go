@@ -129,17 +129,7 @@ func TestExamplesSignInToASecuredHub(t *testing.T) {
 	dir, certificate := t.TempDir(), enginetest.NewCertificate(t)
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM([]byte(read(t, certificate.CertFile)))
-	h, err := startHub(dir, "--secure", "--tls-cert", certificate.CertFile, "--tls-key", certificate.KeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		h.kill()
-		if err := h.complaint(); err != nil {
-			t.Error(err)
-		}
-	})
-	h.logOnFailure(t)
+	h := ownHub(t, dir, "--secure", "--tls-cert", certificate.CertFile, "--tls-key", certificate.KeyFile)
 	admin := strings.TrimSpace(read(t, filepath.Join(dir, "data", "admin.key")))
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}}}
 	t.Cleanup(client.CloseIdleConnections)

@@ -179,10 +179,10 @@ func (h *hub) complaint() error {
 }
 
 // ownHub starts a hub for one test, which may kill it.
-func ownHub(t *testing.T, dir string) *hub {
+func ownHub(t *testing.T, dir string, args ...string) *hub {
 	t.Helper()
 	ofOneProcess(t)
-	h, err := startHub(dir)
+	h, err := startHub(dir, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
