@@ -4,14 +4,10 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/relais-fr/relais/services/internal/enginetest"
 	"github.com/relais-fr/relais/services/proof/faults"
 	"github.com/relais-fr/relais/services/proof/plug"
 )
@@ -42,29 +38,6 @@ func TestADefectPutInOnPurposeIsCaught(t *testing.T) {
 		"--plugs", "kill-hub", "--defect", "ids-forgotten", "--dir", t.TempDir())
 	if code != 1 || !strings.Contains(out, "doubled") || !strings.Contains(out, "IT DIFFERS") {
 		t.Errorf("exit code %d:\n%s", code, out)
-	}
-}
-
-// TestTwoSeedsOnRealEngines is what guards every change. It takes a minute and a
-// half, so that it runs only where the list of what must be shown names Kafka.
-func TestTwoSeedsOnRealEngines(t *testing.T) {
-	if runtime.GOOS != "linux" || testing.Short() {
-		enginetest.Lacking(t, "kafka", "it takes Linux and minutes")
-	}
-	for _, tool := range []string{"java", "redis-server"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			enginetest.Lacking(t, "kafka", tool+" is not installed")
-		}
-	}
-	if !enginetest.Required("kafka") {
-		t.Skip("NOT SHOWN: RELAIS_REQUIRE does not name kafka")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	code, out := said(ctx, "--seeds", "2", "--seed", "11", "--duration", "25s", "--rate", "100", "--dir", t.TempDir())
-	t.Log(out)
-	if code != 0 {
-		t.Errorf("exit code %d", code)
 	}
 }
 
