@@ -3,7 +3,9 @@ package registry
 import (
 	"context"
 	"errors"
+	"strconv"
 
+	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services"
 	"github.com/relais-fr/relais/services/internal/broker"
 )
@@ -26,6 +28,10 @@ func topicSpec(replication int) broker.TopicSpec {
 	}}
 }
 
+// headerSeen says, in decimals, up to which offset a record's writer had read the log
+// (entry.seen). Other registries write none and look at none.
+const headerSeen = "relais-seen"
+
 // topicLog is the log on the broker.
 type topicLog struct {
 	broker *broker.Broker
@@ -37,7 +43,8 @@ var _ schemaLog = (*topicLog)(nil)
 func (l *topicLog) Append(ctx context.Context, entries []entry) (last int64, err error) {
 	acks := make([]*broker.Ack, len(entries))
 	for i, e := range entries {
-		acks[i] = l.broker.Enqueue(broker.Record{Topic: Topic, Key: e.key, Value: e.value})
+		seen := schemas.Header{Key: headerSeen, Value: strconv.AppendInt(nil, e.seen, 10)}
+		acks[i] = l.broker.Enqueue(broker.Record{Topic: Topic, Key: e.key, Value: e.value, Headers: []schemas.Header{seen}})
 	}
 	for _, ack := range acks {
 		offset, waitErr := ack.Wait(ctx)
@@ -65,7 +72,8 @@ func (l *topicLog) Follow(ctx context.Context, from int64, handle func(entries [
 		}
 		entries := make([]entry, len(batch.Records))
 		for i, r := range batch.Records {
-			entries[i] = entry{offset: r.Offset, key: r.Key, value: r.Value}
+			seen, _ := strconv.ParseInt(string(r.Header(headerSeen)), 10, 64)
+			entries[i] = entry{offset: r.Offset, seen: seen, key: r.Key, value: r.Value}
 		}
 		handle(entries, batch.Next)
 	}

@@ -289,6 +289,100 @@ func TestAnOrphanedClaimIsTakenBack(t *testing.T) {
 	}
 }
 
+// What a registry writes gives way to what another one wrote after it had looked: a
+// version that was given, in the place of a claim that is taken back, stays, and what was
+// deleted stays deleted.
+func TestAWriteUndoesNothingThatItHasNotSeen(t *testing.T) {
+	for name, story := range map[string]struct{ claims, write, meanwhile, then string }{
+		"a claim is taken back where a version is registered": {
+			claims: `{"subject":"b","version":1,"id":1,"schema":"\"int\""}`,
+			write:  `POST /subjects/c/versions {"schema":"\"long\""}`,
+			meanwhile: `
+				POST /subjects/b/versions {"schema":"\"boolean\""}
+				200 {"id":2}
+			`,
+			then: `
+				GET /subjects/b/versions/1
+				200 {"subject":"b","version":1,"id":2,"schema":"\"boolean\""}
+				GET /schemas/ids/2/schema
+				200 "boolean"
+			`,
+		},
+		"a version is said again where it is deleted": {
+			claims: `{"subject":"a","version":1,"id":2,"schema":"\"int\""}`,
+			write:  `POST /subjects/c/versions {"schema":"\"long\""}`,
+			meanwhile: `
+				DELETE /subjects/a/versions/1
+				200 1
+			`,
+			then: `
+				GET /subjects
+				200 ["c"]
+				GET /subjects/a/versions?deleted=true
+				200 [1]
+			`,
+		},
+		"a version is said again where its subject is deleted": {
+			claims: `{"subject":"a","version":1,"id":2,"schema":"\"int\""}`,
+			write:  `POST /subjects/c/versions {"schema":"\"long\""}`,
+			meanwhile: `
+				DELETE /subjects/a
+				200 [1]
+			`,
+			then: `
+				GET /subjects
+				200 ["c"]
+				GET /subjects/a/versions?deleted=true
+				200 [1]
+			`,
+		},
+		"a subject is deleted where it is made anew": {
+			write: `DELETE /subjects/a`,
+			meanwhile: `
+				DELETE /subjects/a
+				200 [1]
+				DELETE /subjects/a?permanent=true
+				200 [1]
+				POST /subjects/a/versions {"schema":"\"boolean\""}
+				200 {"id":2}
+			`,
+			then: `
+				GET /subjects/a/versions/1
+				200 {"subject":"a","version":1,"id":2,"schema":"\"boolean\""}
+			`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := newMemoryLog()
+			for _, value := range []string{`{"subject":"a","version":1,"id":1,"schema":"\"string\""}`, story.claims} {
+				var at schemaValue
+				if json.Unmarshal([]byte(value), &at) == nil {
+					key, _ := encodeJSON(schemaKey(at.Subject, at.Version))
+					_, _ = log.Append(t.Context(), []entry{{key: key, value: []byte(value)}})
+				}
+			}
+			one, other := startNode(t, log), startNode(t, log)
+			log.before = func([]entry) { // one has looked, and the other is quicker
+				log.before = nil
+				other.play(t, story.meanwhile)
+			}
+			method, rest, _ := strings.Cut(story.write, " ")
+			path, body, _ := strings.Cut(rest, " ")
+			if got := one.do(method, path, body); !strings.HasPrefix(got, "200") {
+				t.Fatal(got)
+			}
+			one.do("PUT", "/config/d", `{"compatibility":"FULL"}`) // puts right what is left
+			log.compact(true)
+			for _, n := range []*node{one, other, startNode(t, log)} {
+				if err := n.store.await(t.Context(), log.next); err != nil {
+					t.Fatal(err)
+				}
+				n.play(t, story.then)
+			}
+		})
+	}
+}
+
 // A write whose fate is unknown is told as such; repeated, it has one effect.
 func TestUnknownFate(t *testing.T) {
 	for name, lost := range map[string]bool{"written": false, "not written": true} {
@@ -387,20 +481,20 @@ func FuzzRecords(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, value []byte, twice bool) {
 		s := newState()
 		first := schemaRecord(schemaValue{Subject: "a", Version: 1, ID: 1, Schema: `"int"`})
-		if err := s.apply(first); err != nil {
+		if err := s.apply(first, 0, 0); err != nil {
 			t.Fatal(err)
 		}
 		r, err := decodeRecord(key, value)
 		if err != nil {
 			return
 		}
-		_ = s.apply(r)
+		_ = s.apply(r, 1, 1)
 		if twice {
-			_ = s.apply(r)
+			_ = s.apply(r, 2, 1)
 		}
 		// What is put right again stays so.
 		for _, repair := range s.repairs(nil) {
-			if err := s.apply(repair); err != nil {
+			if err := s.apply(repair, 3, 3); err != nil {
 				t.Fatalf("repair: %v", err)
 			}
 		}

@@ -24,6 +24,9 @@ type state struct {
 	// spoilt are the versions whose last record on the log was not taken: the
 	// topic would forget the one that was. They are written again.
 	spoilt map[slot]bool
+	// changed is the offset after the record that last changed a version, also one
+	// that is gone.
+	changed map[slot]int64
 }
 
 // content is one schema, with one id wherever it stands.
@@ -56,6 +59,7 @@ func newState() *state {
 	return &state{
 		subjects: map[string]map[int]*version{}, contents: map[int]*content{}, ids: map[contentID]int{},
 		levels: map[string]string{}, modes: map[string]string{}, spoilt: map[slot]bool{},
+		changed: map[slot]int64{},
 	}
 }
 
@@ -63,26 +67,55 @@ func newState() *state {
 // was first.
 var errNotTaken = errors.New("not taken")
 
-// apply takes one record. A record that cannot count changes nothing, and the
-// error says why: errNotTaken when an id or a version belongs to an earlier one.
-func (s *state) apply(r record) error {
+// apply takes the record at an offset. A record that cannot count changes nothing,
+// and the error says why: errNotTaken when an id or a version belongs to an earlier
+// one, or when the version was changed after what the record's writer had seen. Without
+// that, whoever takes back a claim or says again what counts would undo what another
+// registry wrote in the meantime.
+func (s *state) apply(r record, offset, seen int64) error {
+	at := slot{r.key.Subject, r.key.Version}
+	if r.key.Kind == kindSchema && seen > 0 && s.changed[at] > seen {
+		if s.says(at, r.value) { // two who put the same right at once are both right
+			delete(s.spoilt, at)
+			return nil
+		}
+		s.spoilt[at] = true
+		return fmt.Errorf("%w: version %d of %s has changed since", errNotTaken, at.number, at.subject)
+	}
 	switch v := r.value.(type) {
 	case schemaValue:
-		return s.applySchema(r.key, v)
+		return s.applySchema(at, v, offset)
 	case configValue:
 		setOrDelete(s.levels, r.key.Subject, v.Level)
 	case modeValue:
 		setOrDelete(s.modes, r.key.Subject, v.Mode)
 	case deleteSubjectValue:
 		for _, version := range s.subjects[v.Subject] {
-			version.deleted = version.deleted || version.number <= v.Version
+			switch {
+			case version.number > v.Version || version.deleted:
+			case seen > 0 && s.changed[version.slot] > seen:
+				s.spoilt[version.slot] = true
+			default:
+				version.deleted = true
+				s.changed[version.slot] = offset + 1
+			}
 		}
 	case noopValue:
 		s.maxID = max(s.maxID, v.MaxID)
 	case nil:
-		s.remove(r.key)
+		s.remove(r.key, offset)
 	}
 	return nil
+}
+
+// says reports whether a version stands as a record's value has it.
+func (s *state) says(at slot, value any) bool {
+	v := s.subjects[at.subject][at.number]
+	said, is := value.(schemaValue)
+	if v == nil || !is {
+		return v == nil && value == nil
+	}
+	return v.id == said.ID && v.deleted == said.Deleted && v.identity() == newContent(said).identity()
 }
 
 func setOrDelete(m map[string]string, key, value string) {
@@ -93,7 +126,7 @@ func setOrDelete(m map[string]string, key, value string) {
 	m[key] = value
 }
 
-func (s *state) remove(key recordKey) {
+func (s *state) remove(key recordKey, offset int64) {
 	switch key.Kind {
 	case kindConfig:
 		delete(s.levels, key.Subject)
@@ -103,6 +136,7 @@ func (s *state) remove(key recordKey) {
 		at := slot{key.Subject, key.Version}
 		delete(s.spoilt, at)
 		if v := s.subjects[at.subject][at.number]; v != nil {
+			s.changed[at] = offset + 1
 			delete(s.subjects[at.subject], at.number)
 			s.release(v.content)
 		}
@@ -123,12 +157,11 @@ func (s *state) release(c *content) {
 	}
 }
 
-func (s *state) applySchema(key recordKey, v schemaValue) error {
+func (s *state) applySchema(at slot, v schemaValue, offset int64) error {
 	if v.ID <= 0 || v.ID > maxID || v.Schema == "" {
 		return fmt.Errorf("a schema with the id %d and %d bytes", v.ID, len(v.Schema))
 	}
 	s.maxID = max(s.maxID, v.ID)
-	at := slot{key.Subject, key.Version}
 	fresh := newContent(v)
 	old := s.subjects[at.subject][at.number]
 	first := s.contents[v.ID]
@@ -141,6 +174,9 @@ func (s *state) applySchema(key recordKey, v schemaValue) error {
 		return fmt.Errorf("%w: version %d of %s is another schema", errNotTaken, at.number, at.subject)
 	}
 	delete(s.spoilt, at)
+	if old == nil || old.deleted != v.Deleted {
+		s.changed[at] = offset + 1
+	}
 	if old != nil {
 		old.deleted = v.Deleted
 		return nil

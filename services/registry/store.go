@@ -20,9 +20,12 @@ type schemaLog interface {
 	Follow(ctx context.Context, from int64, handle func(entries []entry, next int64)) error
 }
 
-// entry is a record's bytes.
+// entry is a record's bytes and its place on the log.
 type entry struct {
-	offset     int64
+	offset int64
+	// seen is the offset before which its writer knew the whole log. 0 says that it
+	// does not tell: it is another make of registry, or the log was empty.
+	seen       int64
 	key, value []byte
 }
 
@@ -31,7 +34,8 @@ const writeLimit = 10 * time.Second
 
 // Store is the registry's state, kept by following the log. What is written is
 // appended to the log and takes effect when it is read back: several registries
-// can share one log, and the first record to claim an id or a version has it.
+// can share one log, and the first record to claim an id or a version has it. A
+// record tells what its writer had seen, and changes nothing that has changed since.
 type Store struct {
 	log    schemaLog
 	logger *slog.Logger
@@ -81,7 +85,7 @@ func (s *Store) advance(entries []entry, next, end int64) {
 	for _, e := range entries {
 		r, err := decodeRecord(e.key, e.value)
 		if err == nil {
-			err = s.state.apply(r)
+			err = s.state.apply(r, e.offset, e.seen)
 		}
 		if err != nil && !errors.Is(err, errPassedOver) {
 			s.logger.Warn("record of the schema log not taken", "offset", e.offset, "error", err)
@@ -125,7 +129,7 @@ func (s *Store) await(ctx context.Context, offset int64) error {
 }
 
 // maxAttempts is how often a write gives way to other registries' writes.
-const maxAttempts = 10
+const maxAttempts = 30
 
 // write brings the state to where plan wants it. plan looks at the state, which
 // has the whole log, and returns the records that are missing: none when the wish
@@ -140,42 +144,48 @@ func (s *Store) write(ctx context.Context, plan func(*state) ([]record, error)) 
 	case <-s.writing:
 	}
 	defer func() { s.writing <- struct{}{} }()
+	isFulfilled := false
 	for range maxAttempts {
-		missing, err := s.missing(ctx, plan)
-		if err != nil || len(missing) == 0 {
+		wanted, repairs, seen, err := s.missing(ctx, plan)
+		isFulfilled = err == nil && len(wanted) == 0
+		if err != nil || isFulfilled && len(repairs) == 0 {
 			return err
 		}
-		if err := s.append(ctx, missing); err != nil {
+		if err := s.append(ctx, append(wanted, repairs...), seen); err != nil {
 			return err
 		}
 	}
-	return errors.New("other registries were first each time")
+	if !isFulfilled {
+		return errors.New("other registries were first each time")
+	}
+	return nil // whoever writes next goes on putting right
 }
 
-// missing is what plan wants, after what must be written again in any case.
-func (s *Store) missing(ctx context.Context, plan func(*state) ([]record, error)) ([]record, error) {
+// missing is what plan wants, what must be written again in any case, and the offset
+// before which the log was known when that was found.
+func (s *Store) missing(ctx context.Context, plan func(*state) ([]record, error)) (wanted, repairs []record, seen int64, err error) {
 	_, end, err := s.log.Bounds(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("end of %s: %w", Topic, err)
+		return nil, nil, 0, fmt.Errorf("end of %s: %w", Topic, err)
 	}
 	if err := s.await(ctx, end); err != nil {
-		return nil, err
+		return nil, nil, 0, err
 	}
-	var records []record
-	s.read(func(st *state) {
-		var wanted []record
-		if wanted, err = plan(st); err == nil {
-			records = append(wanted, st.repairs(wanted)...)
-		}
-	})
-	return records, err
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	wanted, err = plan(s.state)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	return wanted, s.state.repairs(wanted), s.next, nil
 }
 
 // append writes records and waits until they are part of the state.
-func (s *Store) append(ctx context.Context, records []record) error {
+func (s *Store) append(ctx context.Context, records []record, seen int64) error {
 	entries := make([]entry, len(records))
 	for i, r := range records {
 		var err error
+		entries[i].seen = seen
 		if entries[i].key, entries[i].value, err = r.encode(); err != nil {
 			return err
 		}
