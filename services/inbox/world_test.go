@@ -49,6 +49,7 @@ type world struct {
 	reg    *prometheus.Registry
 	ready  *services.Readiness
 	mux    *http.ServeMux
+	log    *slog.Logger // one for all processes, which write to logs in turn
 	logs   *bytes.Buffer
 	next   int64 // submitted offset
 
@@ -88,6 +89,7 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	w := &world{t: t, kafka: kafka, broker: b, redis: server, store: store.New(store.Config{Client: client}), logs: new(bytes.Buffer)}
+	w.log = slog.New(slog.NewTextHandler(w.logs, nil))
 	w.codec = schemas.NewCodec(registryClient())
 	w.judge = func(schemas.Event, any) schemas.Reason { return "" }
 	ctx, cancel := context.WithCancel(context.Background())
@@ -103,7 +105,7 @@ func newWorld(t *testing.T) *world {
 
 // another is a second process on the same engines; the road is the first one's.
 func (w *world) another() *world {
-	other := &world{t: w.t, kafka: w.kafka, broker: w.broker, redis: w.redis, store: w.store, codec: w.codec, logs: w.logs}
+	other := &world{t: w.t, kafka: w.kafka, broker: w.broker, redis: w.redis, store: w.store, codec: w.codec, log: w.log, logs: w.logs}
 	other.start()
 	w.t.Cleanup(func() { other.stop() })
 	return other
@@ -119,7 +121,7 @@ func (w *world) start() {
 		w.directory = view(w.t)
 	}
 	in, err := inbox.New(services.Host{
-		Log: slog.New(slog.NewTextHandler(w.logs, nil)), Metrics: w.reg, Broker: w.broker, Store: w.store, HTTP: w.mux,
+		Log: w.log, Metrics: w.reg, Broker: w.broker, Store: w.store, HTTP: w.mux,
 		Ready: w.ready, Directory: w.directory, Schemas: registryClient(), Settings: settings,
 		Closed: func() string {
 			if w.closed == nil {
