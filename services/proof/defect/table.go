@@ -159,6 +159,33 @@ func All() []Defect {
 			}},
 		},
 		{
+			Name:   "held-forgotten",
+			Clause: "A participant that is resumed gets what was held back while it was suspended.",
+			Edits: []Edit{{
+				router + "hold.go",
+				"	l.late, l.held, l.resumed = l.heldUpTo(), false, time.Now()\n",
+				"	l.late, l.held, l.resumed, l.next = l.heldUpTo(), false, time.Now(), l.p.seen.Pair()\n",
+			}},
+		},
+		{
+			Name:   "held-not-in-the-book",
+			Clause: "The router that takes a partition over knows from where on copies are held back.",
+			Edits: []Edit{{
+				router + "partition.go",
+				"		switch at := l.at(); {\n",
+				"		switch at := l.at(); {\n		case l.held:\n",
+			}},
+		},
+		{
+			Name:   "suspended-sent-to",
+			Clause: "Nothing is sent to a participant of whose suspension the router knows.",
+			Edits: []Edit{{
+				router + "lane.go",
+				"		case suspended:\n			return errSuspended\n",
+				"		case suspended:\n",
+			}},
+		},
+		{
 			Name:   "recorded-read-twice",
 			Clause: "A reader of recorded drops what is not above the pair that it keeps.",
 			Edits: []Edit{{

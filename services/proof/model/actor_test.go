@@ -24,6 +24,8 @@ type actor struct {
 	// mortal is whether it may crash where it does most harm: a service, which is
 	// started again.
 	mortal bool
+	// view is what it knows of the directory; nil for a client.
+	view *view
 
 	mu      sync.Mutex
 	dead    bool

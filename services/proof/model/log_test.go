@@ -98,6 +98,9 @@ func (k *kafka) serve(a *actor, c net.Conn) {
 
 // answer does what is asked; nil ends the connection without an answer.
 func (k *kafka) answer(a *actor, req kmsg.Request) kmsg.Response {
+	if produce, ok := req.(*kmsg.ProduceRequest); ok {
+		k.world.shutOut(a, produce.Topics[0].Topic)
+	}
 	if !atOnce[kmsg.Key(req.Key())] && !a.reach("kafka", kmsg.NameForKey(req.Key())) {
 		return nil
 	}

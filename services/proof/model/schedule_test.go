@@ -99,10 +99,32 @@ func (w *world) draw(r *rand.Rand) []act {
 		}
 		acts = append(acts, a)
 	}
+	acts = append(acts, w.drawSuspensions(r)...)
 	for i := range 4 {
 		acts = append(acts, act{time.Duration(i+1) * stormLasts / 6, func(map[string][]*slot) { w.memory.keepCopy() }})
 	}
 	slices.SortStableFunc(acts, func(a, b act) int { return int(a.at - b.at) })
+	return acts
+}
+
+// drawSuspensions shuts operators out for a while, some once more, in two of three
+// schedules. The storm goes on meanwhile.
+func (w *world) drawSuspensions(r *rand.Rand) []act {
+	var acts []act
+	for _, id := range operators {
+		at := time.Duration(r.Int64N(int64(stormLasts / 2)))
+		for n := r.IntN(3); n > 0 && at < stormLasts; n-- {
+			until := min(at+time.Duration(r.Int64N(int64(stormLasts/2))), stormLasts)
+			acts = append(acts, act{at, func(map[string][]*slot) {
+				w.tell(id, "suspend", "")
+				w.suspend(id, true)
+			}}, act{until, func(map[string][]*slot) {
+				w.tell(id, "resume", "")
+				w.suspend(id, false)
+			}})
+			at = until + time.Duration(r.Int64N(int64(2*time.Second)))
+		}
+	}
 	return acts
 }
 

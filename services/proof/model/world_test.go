@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +18,6 @@ import (
 	"github.com/relais-fr/relais/services/internal/auth"
 	"github.com/relais-fr/relais/services/internal/broker"
 	"github.com/relais-fr/relais/services/internal/config"
-	"github.com/relais-fr/relais/services/internal/directory"
 	"github.com/relais-fr/relais/services/internal/enginetest"
 	"github.com/relais-fr/relais/services/internal/store"
 	"github.com/relais-fr/relais/services/ledger"
@@ -56,6 +54,7 @@ type world struct {
 	storm  atomic.Bool
 	kafka  *kafka
 	memory *memory
+	people people
 	story  story
 	// refuses says which produces the broker refuses for good, whatever the
 	// weather; nil for none.
@@ -155,6 +154,10 @@ func pause(ctx context.Context, d time.Duration) {
 // live is one life of a process.
 func (s *slot) live(a *actor) error {
 	w := s.world
+	var err error
+	if a.view, err = w.newView(a.between(0, longestBehind)); err != nil {
+		return err
+	}
 	b, err := broker.New(broker.Config{Brokers: []string{"127.0.0.1:9092"}, Dial: a.dial, DrainTimeout: time.Second})
 	if err != nil {
 		return err
@@ -162,7 +165,7 @@ func (s *slot) live(a *actor) error {
 	defer b.Close() //nolint:errcheck // it never fails
 	client := w.memory.client(a)
 	defer client.Close() //nolint:errcheck // it is a fake's
-	service, err := newService(s.kind, b, store.New(store.Config{Client: client}))
+	service, err := newService(s.kind, b, store.New(store.Config{Client: client}), a.view)
 	if err != nil {
 		return err
 	}
@@ -183,36 +186,12 @@ func (s *slot) live(a *actor) error {
 	return err
 }
 
-// directoryRecords is who takes part.
-var directoryRecords = sync.OnceValue(func() (records []directory.Record) {
-	add := func(r directory.Record, err error) {
-		if err != nil {
-			panic(err)
-		}
-		records = append(records, r)
-	}
-	for _, id := range operators {
-		add(directory.Participant{ID: id, Name: id, Role: directory.RoleOperator}.Record())
-	}
-	for _, id := range offices {
-		add(directory.Office{ID: id, Name: id, Department: "56"}.Record())
-	}
-	add(directory.Service{Code: service, Operators: operators}.Record())
-	add(directory.Setting{Name: directory.SettingRules, Value: "1"}.Record())
-	add(directory.Setting{Name: directory.SettingPartitions, Value: strconv.Itoa(partitions)}.Record())
-	return records
-})
-
-func newService(kind string, b *broker.Broker, st *store.Store) (services.Service, error) {
+func newService(kind string, b *broker.Broker, st *store.Store, view *view) (services.Service, error) {
 	settings := config.Default("127.0.0.1:0")
 	settings.Partitions = partitions
-	view, err := directory.NewViewOf(directoryRecords()...)
-	if err != nil {
-		return nil, err
-	}
 	host := services.Host{
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Broker: b, Store: st, HTTP: http.NewServeMux(),
-		Ready: services.NewReadiness(), Directory: view, Schemas: enginetest.Schemas{}, Auth: &auth.Auth{}, Settings: settings,
+		Ready: services.NewReadiness(), Directory: view.View, Schemas: enginetest.Schemas{}, Auth: &auth.Auth{}, Settings: settings,
 	}
 	switch kind {
 	case "gateway":
