@@ -47,3 +47,14 @@ const (
 func CheckCompatibility(reader, writer string) ([]Incompatibility, error) {
 	return avro.CheckCompatibility(reader, writer)
 }
+
+// AvroReading turns data written with one schema into the same data as another would
+// have written it, or says what is wrong with it and in which field. It is safe for
+// concurrent use.
+type AvroReading = avro.Reading
+
+// NewAvroReading is how a consumer with the schema reader reads what writer wrote, within
+// the hub's own bounds. reader.CannotRead(writer) has found nothing.
+func NewAvroReading(reader, writer AvroSchema) *AvroReading {
+	return avro.NewReading(reader, writer, MaxListItems)
+}
