@@ -4,7 +4,8 @@
 // could not be read.
 //
 // It is a client like any other: it uses the hub's public and admin doors over
-// HTTP and shares nothing with it but the published language.
+// HTTP, reads a participant's topic as the participant may, and shares nothing with
+// the hub but the published language.
 package main
 
 import (
