@@ -246,6 +246,11 @@ func TestCallsThatAreNotUnderstood(t *testing.T) {
 		{"schema impact", "give the name of one event"},
 		{"schema impact Visit", "not in the catalogue"},
 		{"schema check --offline --participant cnaf x", "--offline asks nobody"},
+		{"schema check --offline --topic relais.to.cnaf x", "--offline asks nobody"},
+		{"schema check --bootstrap kafka:9092 x", "which topic is to be read?"},
+		{"schema check --topic relais.to.cnaf --kafka-password-file p x", "without --kafka-user"},
+		{"schema check --topic relais.to.cnaf --kafka-cert c x", "give both, or neither"},
+		{"schema check --topic relais.to.cnaf --kafka-user cnaf testdata/reader.avsc", "has no password"},
 	} {
 		var out strings.Builder
 		if code := run(t.Context(), strings.Fields(c.args), quiet(&out)); code != exitUsage {

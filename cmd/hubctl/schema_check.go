@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/relais-fr/relais/cmd/hubctl/internal/door"
 	"github.com/relais-fr/relais/schemas"
 )
 
@@ -32,14 +31,28 @@ do, and the exit code is 1.
 
 The event is that of the schema's name, unless --event gives it. With --participant
 the first thousand events of its mailbox are looked at too, without acknowledging
-them: which schemas they were written with. The next version is that of this hubctl, which comes with the schemas of the
-hub that it was built with, or the .avsc of --against.`,
+them: which schemas they were written with. The next version is that of this hubctl,
+which comes with the schemas of the hub that it was built with, or the .avsc of
+--against.
+
+With --topic everything that lies on the participant's own topic is read, up to what
+was its end at the start, and each record of an event whose schema is given is decoded
+with it. A record that cannot be read is named by partition and offset; those of other
+events are counted. It needs the right to read the topic and nothing else, and no
+consumer group: no consumer's place is moved.
+
+  hubctl schema check --topic relais.to.cnaf src/main/avro/*.avsc
+  RELAIS_KAFKA_PASSWORD=… hubctl schema check --topic relais.to.cnaf \
+    --bootstrap kafka.example:9093 --kafka-ca ca.pem --kafka-user cnaf reader.avsc
+  hubctl schema check --topic relais.to.cnaf --bootstrap kafka.example:9293 \
+    --kafka-ca ca.pem --kafka-cert cnaf.pem --kafka-key cnaf.key reader.avsc`,
 		set: func(flags *flag.FlagSet) func(context.Context, *call) error {
 			s := &schemaCheck{}
 			flags.StringVar(&s.registry, "registry-url", "", "`address` of the schema registry; RELAIS_REGISTRY_URL in the environment, else "+defaultRegistry)
 			flags.StringVar(&s.event, "event", "", "`name` of the event, where the schema's own is another")
 			flags.StringVar(&s.participant, "participant", "", "`participant` whose mailbox is read, such as cnaf")
 			flags.StringVar(&s.against, "against", "", "`file` or folder with the .avsc of the hub's next version")
+			s.topic.set(flags)
 			flags.BoolVar(&s.offline, "offline", false, "ask nobody: look at the next version only")
 			flags.BoolVar(&s.json, "json", false, "print the findings as JSON")
 			return s.run
@@ -50,12 +63,21 @@ hub that it was built with, or the .avsc of --against.`,
 // schemaCheck is one call of schema check.
 type schemaCheck struct {
 	registry, event, participant, against string
+	topic                                 topicFlags
 	offline, json                         bool
 
 	source *registryDoor
 	next   map[string]string // by type, of --against
 	lying  map[string]map[int]int
 	read   int
+	on     *onTopic // nil without --topic
+}
+
+// readerFile is a schema that the operator's consumer reads with.
+type readerFile struct {
+	name   string
+	schema schemas.AvroSchema
+	entry  schemas.Entry
 }
 
 // checkedSchema is what was found of one reader schema.
@@ -65,6 +87,8 @@ type checkedSchema struct {
 	OK    bool   `json:"ok"`
 	// Versions are the schemas that it was held against, oldest first.
 	Versions []checkedVersion `json:"versions"`
+	// Topic is what concerns every consumer of the topic that was read.
+	Topic *topicFound `json:"topic,omitempty"`
 }
 
 // checkedVersion is one schema that data is, or will be, written with.
@@ -76,9 +100,13 @@ type checkedVersion struct {
 	// Next says that the hub's next version writes it.
 	Next bool `json:"next,omitempty"`
 	// Events is how many of the participant's mailbox were written with it.
-	Events   int             `json:"events,omitempty"`
-	OK       bool            `json:"ok"`
-	Problems []schemaProblem `json:"problems,omitempty"`
+	Events int `json:"events,omitempty"`
+	// Records are those of the topic that were written with it, Unreadable those of
+	// them that this reader fails on although the schemas agree.
+	Records    *places         `json:"records,omitempty"`
+	Unreadable *places         `json:"unreadable,omitempty"`
+	OK         bool            `json:"ok"`
+	Problems   []schemaProblem `json:"problems,omitempty"`
 }
 
 // schemaProblem is one reason for which a reader cannot read.
@@ -99,13 +127,25 @@ func (s *schemaCheck) run(ctx context.Context, c *call) error {
 	case s.offline && s.participant != "":
 		return usage("--participant asks the hub, --offline asks nobody")
 	}
+	if err := s.topic.validate(s.offline); err != nil {
+		return err
+	}
+	readers, err := s.readers(c.args)
+	if err != nil {
+		return err
+	}
 	if err := s.prepare(ctx, c); err != nil {
 		return err
 	}
+	if s.topic.name != "" {
+		if err := s.readTopic(ctx, c, readers); err != nil {
+			return err
+		}
+	}
 	var all []checkedSchema
 	ok := true
-	for _, file := range c.args {
-		checked, err := s.check(ctx, file)
+	for _, reader := range readers {
+		checked, err := s.check(ctx, reader)
 		if err != nil {
 			return err
 		}
@@ -143,29 +183,47 @@ func (s *schemaCheck) prepare(ctx context.Context, c *call) error {
 	return err
 }
 
+// readers are the schemas of the files.
+func (s *schemaCheck) readers(files []string) ([]*readerFile, error) {
+	var all []*readerFile
+	for _, file := range files {
+		text, err := os.ReadFile(file) //nolint:gosec // the file is the one that was asked for
+		if err != nil {
+			return nil, err
+		}
+		reader, err := schemas.ParseAvro(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		entry, err := s.entry(file, reader)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, &readerFile{file, reader, entry})
+	}
+	return all, nil
+}
+
 // check holds one file against everything.
-func (s *schemaCheck) check(ctx context.Context, file string) (checkedSchema, error) {
-	text, err := os.ReadFile(file) //nolint:gosec // the file is the one that was asked for
+func (s *schemaCheck) check(ctx context.Context, reader *readerFile) (checkedSchema, error) {
+	versions, err := s.versions(ctx, reader.entry)
 	if err != nil {
 		return checkedSchema{}, err
 	}
-	reader, err := schemas.ParseAvro(string(text))
-	if err != nil {
-		return checkedSchema{}, fmt.Errorf("%s: %w", file, err)
+	result := checkedSchema{File: reader.name, Event: reader.entry.Name, OK: true}
+	if s.on != nil {
+		result.Topic, result.OK = &s.on.found, !s.on.found.breaks()
 	}
-	entry, err := s.entry(file, reader)
-	if err != nil {
-		return checkedSchema{}, err
-	}
-	versions, err := s.versions(ctx, entry)
-	if err != nil {
-		return checkedSchema{}, err
-	}
-	result := checkedSchema{File: file, Event: entry.Name, OK: true}
 	for _, v := range versions {
-		found := reader.CannotRead(v.schema)
+		found := reader.schema.CannotRead(v.schema)
 		checked := v.checkedVersion
 		checked.OK = len(found) == 0
+		if w := s.on.of(reader.entry.Type)[v.ID]; w != nil {
+			checked.Records = &w.all
+			if r := w.readings[reader]; r != nil && r.unreadable.Count > 0 {
+				checked.Unreadable, checked.OK = &r.unreadable, false
+			}
+		}
 		for _, f := range found {
 			checked.Problems = append(checked.Problems, schemaProblem{f.Kind, f.Field, f.Path, f.Reader, f.Writer, f.Detail, f.Remedy})
 		}
@@ -214,16 +272,8 @@ func (s *schemaCheck) versions(ctx context.Context, entry schemas.Entry) ([]writ
 		for _, v := range live {
 			all = append(all, v.writer(fmt.Sprintf("version %d, live at the registry", v.Version)))
 		}
-		for _, id := range slices.Sorted(maps.Keys(s.lying[entry.Type])) {
-			i := slices.IndexFunc(all, func(w writer) bool { return w.ID == id })
-			if i < 0 {
-				v, err := s.source.schema(ctx, id)
-				if err != nil {
-					return nil, err
-				}
-				i, all = len(all), append(all, v.writer("a version that is live no more"))
-			}
-			all[i].Events = s.lying[entry.Type][id]
+		if all, err = s.written(ctx, entry, all); err != nil {
+			return nil, err
 		}
 	}
 	what, next := "the next version, that of this hubctl", entry.Schema
@@ -243,6 +293,29 @@ func (s *schemaCheck) versions(ctx context.Context, entry schemas.Entry) ([]writ
 		return all, nil
 	}
 	return append(all, writer{checkedVersion{What: what, Next: true}, parsed}), nil
+}
+
+// written adds the schemas that lie in the mailbox or on the topic, live or not.
+func (s *schemaCheck) written(ctx context.Context, entry schemas.Entry, all []writer) ([]writer, error) {
+	ids := map[int]bool{}
+	for id := range s.lying[entry.Type] {
+		ids[id] = true
+	}
+	for id := range s.on.of(entry.Type) {
+		ids[id] = true
+	}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		i := slices.IndexFunc(all, func(w writer) bool { return w.ID == id })
+		if i < 0 {
+			v, err := s.source.schema(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			i, all = len(all), append(all, v.writer("a version that is live no more"))
+		}
+		all[i].Events = s.lying[entry.Type][id]
+	}
+	return all, nil
 }
 
 // readAgainst reads the schemas of a file or folder, by their full names.
@@ -274,53 +347,4 @@ func readAgainst(path string) (map[string]string, error) {
 		return nil, errors.New(path + " has no .avsc file")
 	}
 	return byType, nil
-}
-
-// print tells the findings to a person.
-func (s *schemaCheck) print(out *printer, all []checkedSchema) {
-	for _, checked := range all {
-		if checked.OK {
-			out.printf("OK: %s reads all of %s\n", checked.File, checked.Event)
-		} else {
-			out.printf("BREAKS: %s does not read all of %s\n", checked.File, checked.Event)
-		}
-		for _, v := range checked.Versions {
-			s.printVersion(out, v)
-		}
-	}
-	switch {
-	case s.offline:
-		out.printf("Not looked at, as --offline says: the registry, and what was written.\n")
-	case s.participant == "":
-		out.printf("Not looked at: which versions the events of a participant have; --participant reads a mailbox.\n")
-	default:
-		out.printf("The first %d events of %s's mailbox were looked at.\n", s.read, s.participant)
-	}
-}
-
-func (s *schemaCheck) printVersion(out *printer, v checkedVersion) {
-	word := "reads"
-	if !v.OK {
-		word = "BREAKS on"
-	}
-	out.printf("  %s %s", word, v.What)
-	if v.ID != 0 {
-		out.printf(" (id %d)", v.ID)
-	}
-	if v.Next && v.ID != 0 {
-		out.printf(", and what the next version writes")
-	}
-	if v.Events > 0 {
-		out.printf(", %d events in the mailbox", v.Events)
-	}
-	out.printf("\n")
-	for _, p := range v.Problems {
-		field := p.Field
-		if field == "" {
-			field = "the schema as a whole"
-		}
-		out.printf("    field  %s, %s\n", door.Printable(field), door.Printable(p.Type))
-		out.printf("    what   %s\n", door.Printable(p.Detail))
-		out.printf("    do     %s\n", door.Printable(p.Do))
-	}
 }

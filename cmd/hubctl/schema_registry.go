@@ -79,6 +79,19 @@ func (v *liveVersion) parse() (err error) {
 	return err
 }
 
+// registryError is what a registry says is wrong, in its own words.
+type registryError struct {
+	Code    int    `json:"error_code"`
+	Message string `json:"message"`
+}
+
+// registryHasNoSchema is the code of an id that it does not know.
+const registryHasNoSchema = 40403
+
+func (e *registryError) Error() string {
+	return fmt.Sprintf("the registry says: %s [%d]", door.Printable(e.Message), e.Code)
+}
+
 // get asks; a registry's own words for what is wrong are told, and what to do where
 // none answers.
 func (r *registryDoor) get(ctx context.Context, path string, into any) error {
@@ -89,12 +102,9 @@ func (r *registryDoor) get(ctx context.Context, path string, into any) error {
 	case errors.As(err, &away):
 		return fmt.Errorf("no schema registry answers at %s (%w): give its address with --registry-url, or --offline", away.Hub, away.Err)
 	case errors.As(err, &problem):
-		var said struct {
-			Code    int    `json:"error_code"`
-			Message string `json:"message"`
-		}
+		var said registryError
 		if json.Unmarshal(problem.Raw, &said) == nil && said.Message != "" {
-			return fmt.Errorf("the registry says: %s [%d]", door.Printable(said.Message), said.Code)
+			return &said
 		}
 	}
 	return err
