@@ -183,17 +183,25 @@ func (s *schemaCheck) prepare(ctx context.Context, c *call) error {
 	return err
 }
 
+// readSchema is the text of a file and the schema in it.
+func readSchema(file string) (text string, schema schemas.AvroSchema, err error) {
+	read, err := os.ReadFile(file) //nolint:gosec // the file is the one that was asked for
+	if err != nil {
+		return "", schema, err
+	}
+	if schema, err = schemas.ParseAvro(string(read)); err != nil {
+		return "", schema, fmt.Errorf("%s: %w", file, err)
+	}
+	return string(read), schema, nil
+}
+
 // readers are the schemas of the files.
 func (s *schemaCheck) readers(files []string) ([]*readerFile, error) {
 	var all []*readerFile
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // the file is the one that was asked for
+		_, reader, err := readSchema(file)
 		if err != nil {
 			return nil, err
-		}
-		reader, err := schemas.ParseAvro(string(text))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		entry, err := s.entry(file, reader)
 		if err != nil {
@@ -333,15 +341,11 @@ func readAgainst(path string) (map[string]string, error) {
 	}
 	byType := map[string]string{}
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // the file is the one that was asked for
+		text, schema, err := readSchema(file)
 		if err != nil {
 			return nil, err
 		}
-		schema, err := schemas.ParseAvro(string(text))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		byType[schema.FullName] = string(text)
+		byType[schema.FullName] = text
 	}
 	if len(byType) == 0 {
 		return nil, errors.New(path + " has no .avsc file")

@@ -31,6 +31,7 @@ import (
 
 	"github.com/relais-fr/relais/schemas"
 	"github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/directory/directorytest"
 )
 
 // idp is an issuer as a real one is: discovery and keys by HTTP.
@@ -92,9 +93,9 @@ func (c *counter) Write(p []byte) (int, error) { c.n.Add(1); return len(p), nil 
 
 func world(t testing.TB, issuer string, logTo io.Writer, kinds ...directory.Credential) (*Auth, *directory.View) {
 	t.Helper()
-	records := []directory.Record{rec(directory.Participant{ID: "cnaf", Role: schemas.RoleOperator}), rec(directory.Participant{ID: "dgfip", Role: schemas.RoleOperator})}
+	records := []directory.Record{directorytest.Record(directory.Participant{ID: "cnaf", Role: schemas.RoleOperator}), directorytest.Record(directory.Participant{ID: "dgfip", Role: schemas.RoleOperator})}
 	for _, c := range kinds {
-		records = append(records, rec(c))
+		records = append(records, directorytest.Record(c))
 	}
 	view, err := directory.NewViewOf(records...)
 	if err != nil {
@@ -114,18 +115,6 @@ func show(a *Auth, value, address string) (Principal, error) {
 		r.Header.Set("Authorization", value)
 	}
 	return a.Authenticate(r)
-}
-
-type recorder interface {
-	Record() (directory.Record, error)
-}
-
-func rec(x recorder) directory.Record {
-	r, err := x.Record()
-	if err != nil {
-		panic(err)
-	}
-	return r
 }
 
 func client(i *idp) directory.Credential {
@@ -292,7 +281,7 @@ func TestAStreamEndsWhenItsRotatedKeyDoes(t *testing.T) {
 		live, cancel := a.Live(t.Context(), p)
 		defer cancel()
 		c.Expires = time.Now().Add(time.Hour) // rotated: the old key is good for an hour more
-		if err := view.Apply(rec(c)); err != nil {
+		if err := view.Apply(directorytest.Record(c)); err != nil {
 			t.Fatal(err)
 		}
 		<-time.After(2 * time.Hour)
@@ -313,7 +302,7 @@ func TestAStreamEndsWhenItsKeyIsReplaced(t *testing.T) {
 		live, cancel := a.Live(t.Context(), p)
 		defer cancel()
 		c.SHA256 = HashKey(NewKey())
-		_ = view.Apply(rec(c))
+		_ = view.Apply(directorytest.Record(c))
 		synctest.Wait()
 		if context.Cause(live) == nil {
 			t.Error("a record of the same id with another key: the old key's stream stays open")
@@ -332,7 +321,7 @@ func TestAStreamEndsWithASuspension(t *testing.T) {
 			t.Errorf("it ended before: %v", err)
 		}
 		who.SuspendedSince = time.Now().Format(time.RFC3339)
-		_ = view.Apply(rec(who))
+		_ = view.Apply(directorytest.Record(who))
 		synctest.Wait()
 		if !errors.Is(context.Cause(live), ErrRevoked) {
 			t.Error("not ended")
@@ -499,7 +488,7 @@ func TestAnIssuerWhoseKeysAnybodyCouldPutThereIsToldAndNotBelieved(t *testing.T)
 	issuer.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": issuer.URL, "jwks_uri": i.URL + "/keys"})
 	})
-	view, err := directory.NewViewOf(rec(directory.Participant{ID: "cnaf", Role: schemas.RoleOperator}))
+	view, err := directory.NewViewOf(directorytest.Record(directory.Participant{ID: "cnaf", Role: schemas.RoleOperator}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -527,8 +516,8 @@ func TestASlowIssuerHoldsUpNobodyElse(t *testing.T) {
 	}))
 	t.Cleanup(slow.Close)
 	key := NewKey()
-	view, err := directory.NewViewOf(rec(directory.Participant{ID: "cnaf", Role: schemas.RoleOperator}), rec(client(i)),
-		rec(directory.Credential{ID: "k", Participant: "cnaf", Kind: directory.CredentialAPIKey, SHA256: HashKey(key)}))
+	view, err := directory.NewViewOf(directorytest.Record(directory.Participant{ID: "cnaf", Role: schemas.RoleOperator}), directorytest.Record(client(i)),
+		directorytest.Record(directory.Credential{ID: "k", Participant: "cnaf", Kind: directory.CredentialAPIKey, SHA256: HashKey(key)}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,20 +9,21 @@ import (
 	"time"
 
 	"github.com/relais-fr/relais/services/internal/directory"
+	"github.com/relais-fr/relais/services/internal/directory/directorytest"
 )
 
 // directoryRecords is who takes part.
 var directoryRecords = sync.OnceValue(func() (records []directory.Record) {
 	for _, id := range operators {
-		records = append(records, recordOf(directory.Participant{ID: id, Name: id, Role: directory.RoleOperator}))
+		records = append(records, directorytest.Record(directory.Participant{ID: id, Name: id, Role: directory.RoleOperator}))
 	}
 	for _, id := range offices {
-		records = append(records, recordOf(directory.Office{ID: id, Name: id, Department: "56"}))
+		records = append(records, directorytest.Record(directory.Office{ID: id, Name: id, Department: "56"}))
 	}
 	return append(records,
-		recordOf(directory.Service{Code: service, Operators: operators}),
-		recordOf(directory.Setting{Name: directory.SettingRules, Value: "1"}),
-		recordOf(directory.Setting{Name: directory.SettingPartitions, Value: strconv.Itoa(partitions)}))
+		directorytest.Record(directory.Service{Code: service, Operators: operators}),
+		directorytest.Record(directory.Setting{Name: directory.SettingRules, Value: "1"}),
+		directorytest.Record(directory.Setting{Name: directory.SettingPartitions, Value: strconv.Itoa(partitions)}))
 })
 
 // people is the directory as each process knows it: the same records in the same
@@ -65,7 +66,7 @@ func (w *world) suspend(id string, suspended bool) {
 	if w.people.known == nil {
 		w.people.known = map[string]directory.Record{}
 	}
-	r := recordOf(p)
+	r := directorytest.Record(p)
 	w.people.known[id] = r
 	for _, v := range w.people.views {
 		w.later(v.behind, func() {
@@ -91,17 +92,4 @@ func (w *world) shutOut(a *actor, topic string) {
 	if err == nil && time.Since(since) > a.view.behind+shutWithin {
 		w.problem("%s sends to %s, which it has known for %v to be suspended", a.name, topic, time.Since(since)-a.view.behind)
 	}
-}
-
-type recorder interface {
-	Record() (directory.Record, error)
-}
-
-// recordOf is what the directory's topic says of something.
-func recordOf(what recorder) directory.Record {
-	r, err := what.Record()
-	if err != nil {
-		panic(err)
-	}
-	return r
 }

@@ -30,6 +30,16 @@ type Recorder interface {
 	Record() (directory.Record, error)
 }
 
+// Record is what the directory's topic says of something that can be encoded; it
+// panics where it cannot.
+func Record(r Recorder) directory.Record {
+	record, err := r.Record()
+	if err != nil {
+		panic(err)
+	}
+	return record
+}
+
 // View is a ready view that holds the participants, offices, services and
 // settings.
 func View(t testing.TB, all ...Recorder) *directory.View {
